@@ -1,0 +1,283 @@
+"""σ as a finite sum of terms that Gaussian integrals and distributional derivatives can act on.
+
+A term is  coeff · x^power · exp(-alpha x² + beta x) · Π Φ(a x + b) · H(x - start),
+Φ the normal distribution function (from erf) and H the unit step; a Dirac is
+coeff · δ^(order)(x - at).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import pairwise
+
+import sympy
+from sympy.functions.elementary.miscellaneous import MinMaxBase
+
+from symcomp.errors import ExpressionError
+from symcomp.parsing import X
+
+Soft = tuple[sympy.Expr, sympy.Expr]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One smooth or half-line term, as in the module's formula."""
+
+    coeff: sympy.Expr
+    power: int = 0
+    alpha: sympy.Expr = sympy.S.Zero
+    beta: sympy.Expr = sympy.S.Zero
+    soft: tuple[Soft, ...] = ()
+    start: sympy.Expr | None = None
+
+    @property
+    def is_gaussian(self) -> bool:
+        """No threshold: a polynomial times an exponential of a quadratic, on the whole line."""
+        return not self.soft and self.start is None
+
+    @property
+    def is_polynomial(self) -> bool:
+        """A polynomial times at most one threshold: finitely many derivatives remove it."""
+        return self.alpha == 0 == self.beta and len(self.soft) + (self.start is not None) <= 1
+
+    @property
+    def is_centred(self) -> bool:
+        """Every threshold at 0 and no linear exponent."""
+        return self.beta == 0 and self.start in (None, 0) and all(b == 0 for _, b in self.soft)
+
+    def expr(self) -> sympy.Expr:
+        """The smooth factor as an expression in x."""
+        value = self.coeff * X**self.power * sympy.exp(-self.alpha * X**2 + self.beta * X)
+        for a, b in self.soft:
+            value *= (1 + sympy.erf((a * X + b) / sympy.sqrt(2))) / 2
+        return value
+
+
+@dataclass(frozen=True)
+class Dirac:
+    """coeff · δ^(order)(x - at)."""
+
+    coeff: sympy.Expr
+    at: sympy.Expr
+    order: int = 0
+
+
+@dataclass(frozen=True)
+class Form:
+    """A finite sum of terms and Diracs: a distribution on the line."""
+
+    terms: tuple[Term, ...] = ()
+    diracs: tuple[Dirac, ...] = ()
+
+    def derivative(self) -> "Form":
+        """The derivative as a distribution."""
+        terms: list[Term] = []
+        diracs = [replace(d, order=d.order + 1) for d in self.diracs]
+        for t in self.terms:
+            terms += _smooth_derivative(t)
+            if t.start is not None:
+                diracs.append(Dirac(t.expr().subs(X, t.start), t.start))
+        return Form(_collect(terms), _collect(diracs))
+
+    def expr(self) -> sympy.Expr:
+        """The distribution as a SymPy expression with Heaviside and DiracDelta."""
+        total = sympy.S.Zero
+        for t in self.terms:
+            total += t.expr() * (1 if t.start is None else sympy.Heaviside(X - t.start))
+        for d in self.diracs:
+            args = (X - d.at, d.order) if d.order else (X - d.at,)
+            total += d.coeff * sympy.DiracDelta(*args)
+        return total
+
+
+def _smooth_derivative(t: Term) -> list[Term]:
+    parts = [
+        replace(t, coeff=-2 * t.alpha * t.coeff, power=t.power + 1),
+        replace(t, coeff=t.beta * t.coeff),
+    ]
+    if t.power:
+        parts.append(replace(t, coeff=t.power * t.coeff, power=t.power - 1))
+    for i, (a, b) in enumerate(t.soft):
+        density = a * sympy.exp(-(b**2) / 2) / sympy.sqrt(2 * sympy.pi)
+        rest = t.soft[:i] + t.soft[i + 1 :]
+        parts.append(
+            replace(
+                t,
+                coeff=t.coeff * density,
+                alpha=t.alpha + a**2 / 2,
+                beta=t.beta - a * b,
+                soft=rest,
+            )
+        )
+    return parts
+
+
+def _collect(parts: Iterable[Term] | Iterable[Dirac]) -> tuple:  # type: ignore[type-arg]
+    """Add the coefficients of equal terms and drop the zeros."""
+    sums: dict[Term | Dirac, sympy.Expr] = {}
+    for part in parts:
+        key = replace(part, coeff=sympy.S.One)
+        sums[key] = sums.get(key, sympy.S.Zero) + part.coeff
+    done = ((key, sympy.expand(coeff)) for key, coeff in sums.items())
+    return tuple(replace(key, coeff=coeff) for key, coeff in done if coeff != 0)
+
+
+# ---- from an expression to a form ----------------------------------------------------------------
+
+
+def form(expr: sympy.Expr) -> Form | None:
+    """The normal form of `expr` (in x), or None where it lies outside the class."""
+    breaks, pieces = branches(expr)
+    smooth = [_smooth_terms(piece) for piece in pieces]
+    terms: list[Term] = []
+    for i, here in enumerate(smooth):
+        before = smooth[i - 1] if i else ()
+        if here is None or before is None:
+            return None
+        start = breaks[i - 1] if i else None
+        terms += [replace(t, start=start) for t in here]
+        terms += [replace(t, coeff=-t.coeff, start=start) for t in before]
+    return Form(_collect(terms))
+
+
+def branches(expr: sympy.Expr) -> tuple[list[sympy.Expr], list[sympy.Expr]]:
+    """Switch points t_1 < ... < t_n and the n + 1 smooth expressions between them."""
+    breaks = _sorted({root for switch in _switches(expr) for root in _roots(switch)})
+    if not breaks:
+        return [], [_resolve(expr, sympy.S.Zero)]
+    inner = [(a + b) / 2 for a, b in pairwise(breaks)]
+    samples = [breaks[0] - 1, *inner, breaks[-1] + 1]
+    pieces = [_resolve(expr, point) for point in samples]
+    kept = [i for i in range(len(breaks)) if sympy.expand(pieces[i] - pieces[i + 1]) != 0]
+    return [breaks[i] for i in kept], [pieces[0], *(pieces[i + 1] for i in kept)]
+
+
+def _switches(expr: sympy.Expr) -> Iterable[sympy.Expr]:
+    """Expressions in x whose sign decides which branch holds."""
+    for node in sympy.preorder_traversal(expr):
+        if isinstance(node, MinMaxBase):
+            args = node.args
+            yield from (a - b for i, a in enumerate(args) for b in args[i + 1 :])
+        elif isinstance(node, sympy.Abs | sympy.sign | sympy.Heaviside):
+            yield node.args[0]
+        elif isinstance(node, sympy.core.relational.Relational):
+            yield node.lhs - node.rhs
+
+
+def _roots(switch: sympy.Expr) -> list[sympy.Expr]:
+    if X not in switch.free_symbols:
+        return []
+    if switch.is_polynomial(X):
+        found = sympy.roots(sympy.Poly(switch, X))
+        if sum(found.values()) == sympy.degree(switch, X):
+            return [root for root in found if root.is_real is not False and _is_real(root)]
+    raise ExpressionError(
+        f"expression: found a branch that switches where {switch} = 0, "
+        "expected switch points that are roots of a polynomial in x"
+    )
+
+
+def _is_real(root: sympy.Expr) -> bool:
+    if root.is_real is None:
+        raise ExpressionError(
+            f"expression: found the switch point {root}, expected one that is real under the"
+            " stated assumptions"
+        )
+    return bool(root.is_real)
+
+
+def _sorted(points: set[sympy.Expr]) -> list[sympy.Expr]:
+    """Insertion sort by decided order, so that symbolic points work where assumptions decide."""
+    ordered: list[sympy.Expr] = []
+    for point in points:
+        place = sum(_positive(point - other) for other in ordered)
+        ordered.insert(place, point)
+    return ordered
+
+
+def _positive(value: sympy.Expr) -> bool:
+    decided = (
+        value.is_positive if value.is_positive is not None else sympy.simplify(value).is_positive
+    )
+    if decided is None:
+        raise ExpressionError(
+            f"expression: found {value} of undecided sign, expected a known order"
+        )
+    return bool(decided)
+
+
+def _resolve(expr: sympy.Expr, point: sympy.Expr) -> sympy.Expr:
+    """The smooth branch of `expr` around `point`."""
+    if X not in expr.free_symbols or not expr.args:
+        return expr
+    if isinstance(expr, sympy.Piecewise):
+        for value, condition in expr.args:
+            if condition == True or condition.subs(X, point) == True:  # noqa: E712
+                return _resolve(value, point)
+        raise ExpressionError(f"expression: found no branch of {expr} at x = {point}")
+    args = [_resolve(arg, point) for arg in expr.args if isinstance(arg, sympy.Expr)]
+    if isinstance(expr, MinMaxBase):
+        wins = (lambda a, b: a - b) if isinstance(expr, sympy.Max) else (lambda a, b: b - a)
+        return reduce(lambda a, b: a if _positive(wins(a, b).subs(X, point)) else b, args)
+    if isinstance(expr, sympy.Abs | sympy.sign | sympy.Heaviside):
+        up = _positive(args[0].subs(X, point))
+        if isinstance(expr, sympy.Abs):
+            return args[0] if up else -args[0]
+        below = sympy.S.NegativeOne if isinstance(expr, sympy.sign) else sympy.S.Zero
+        return sympy.S.One if up else below
+    return expr.func(*args)
+
+
+def _smooth_terms(expr: sympy.Expr) -> tuple[Term, ...] | None:
+    """Terms of an analytic expression, or None outside the class."""
+    waves = expr.atoms(sympy.sin, sympy.cos, sympy.sinh, sympy.cosh)
+    expr = expr.xreplace({w: w.rewrite(sympy.exp) for w in waves if X in w.free_symbols})
+    terms: list[Term] = []
+    for addend in sympy.Add.make_args(sympy.expand(expr)):
+        if addend == 0:
+            continue
+        coeff, rest = addend.as_independent(X, as_Add=False)
+        found: list[Term] = [Term(coeff)]
+        for factor in sympy.Mul.make_args(rest):
+            powers = _factor_terms(factor)
+            if powers is None:
+                return None
+            found = [_times(a, b) for a in found for b in powers]
+        terms += found
+    return _collect(terms)
+
+
+def _factor_terms(factor: sympy.Expr) -> list[Term] | None:
+    """One factor of a product as a sum of terms."""
+    base, exponent = factor.as_base_exp()
+    one = sympy.S.One
+    if factor == 1:
+        return [Term(one)]
+    if base == X and exponent.is_Integer and exponent > 0:
+        return [Term(one, int(exponent))]
+    if isinstance(factor, sympy.exp):
+        if not factor.args[0].is_polynomial(X) or sympy.degree(factor.args[0], X) > 2:
+            return None
+        poly = sympy.Poly(factor.args[0], X)
+        a, b, c = (poly.coeff_monomial(X**k) for k in (2, 1, 0))
+        return [Term(sympy.exp(c), 0, -a, b)]
+    if isinstance(base, sympy.erf | sympy.erfc) and exponent.is_Integer and exponent > 0:
+        argument = base.args[0]
+        if not argument.is_polynomial(X) or sympy.degree(argument, X) != 1:
+            return None
+        b, a = (sympy.Poly(argument, X).coeff_monomial(X**k) * sympy.sqrt(2) for k in (0, 1))
+        if isinstance(base, sympy.erfc):
+            a, b = -a, -b
+        shift = Term(sympy.S.NegativeOne if isinstance(base, sympy.erf) else sympy.S.Zero)
+        once = _collect([Term(sympy.Integer(2), soft=((a, b),)), shift])
+        result = [Term(one)]
+        for _ in range(int(exponent)):
+            result = [_times(s, t) for s in result for t in once]
+        return result
+    return None
+
+
+def _times(s: Term, t: Term) -> Term:
+    return Term(
+        s.coeff * t.coeff, s.power + t.power, s.alpha + t.alpha, s.beta + t.beta, s.soft + t.soft
+    )

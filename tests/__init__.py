@@ -1,0 +1,1 @@
+"""Tests of symcomp and proofs_checks."""

@@ -1,0 +1,16 @@
+"""Hypothesis profiles and the count of comparisons in pytest's summary."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from tests.comparison import TALLY
+
+settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+settings.register_profile("search", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("SYMCOMP_HYPOTHESIS", "ci"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(f"numbers compared with an oracle: {TALLY.points}")
