@@ -142,26 +142,66 @@ def form(expr: sympy.Expr) -> Form | None:
 
 def branches(expr: sympy.Expr) -> tuple[list[sympy.Expr], list[sympy.Expr]]:
     """Switch points t_1 < ... < t_n and the n + 1 smooth expressions between them."""
-    breaks = _sorted({root for switch in _switches(expr) for root in _roots(switch)})
-    if not breaks:
-        return [], [_resolve(expr, sympy.S.Zero)]
-    inner = [(a + b) / 2 for a, b in pairwise(breaks)]
-    samples = [breaks[0] - 1, *inner, breaks[-1] + 1]
-    pieces = [_resolve(expr, point) for point in samples]
-    kept = [i for i in range(len(breaks)) if sympy.expand(pieces[i] - pieces[i + 1]) != 0]
-    return [breaks[i] for i in kept], [pieces[0], *(pieces[i + 1] for i in kept)]
+    parts = _split(expr, -sympy.oo, sympy.oo)
+    kept = [0]
+    kept += [i for i in range(1, len(parts)) if sympy.expand(parts[i][1] - parts[i - 1][1]) != 0]
+    return [parts[i][0] for i in kept[1:]], [parts[i][1] for i in kept]
+
+
+def _split(
+    expr: sympy.Expr, low: sympy.Expr, high: sympy.Expr
+) -> list[tuple[sympy.Expr, sympy.Expr]]:
+    """(start, smooth expression) of each branch on (low, high), innermost switches first."""
+    switches = list(_switches(expr))
+    if not switches:
+        return [(low, expr)]
+    roots = _sorted({root for switch in switches for root in _roots(switch)})
+    inner = [r for r in roots if _positive(r - low) and _positive(high - r)]
+    parts = []
+    for start, end in pairwise([low, *inner, high]):
+        parts += _split(_resolve(expr, _between(start, end)), start, end)
+    return parts
+
+
+def _between(low: sympy.Expr, high: sympy.Expr) -> sympy.Expr:
+    if low.is_infinite and high.is_infinite:
+        return sympy.S.Zero
+    if low.is_infinite or high.is_infinite:
+        return high - 1 if low.is_infinite else low + 1
+    return (low + high) / 2
+
+
+def _branch_args(node: sympy.Basic) -> list[sympy.Expr] | None:
+    """Expressions in x whose sign decides the branch of `node`, None if it has no branches."""
+    if isinstance(node, MinMaxBase):
+        return [a - b for i, a in enumerate(node.args) for b in node.args[i + 1 :]]
+    if isinstance(node, sympy.Abs | sympy.sign | sympy.Heaviside):
+        return [node.args[0]]
+    if isinstance(node, sympy.Piecewise):
+        relations = node.atoms(sympy.core.relational.Relational)
+        return [relation.lhs - relation.rhs for relation in relations]
+    return None
+
+
+def _is_innermost(node: sympy.Basic) -> bool:
+    """Whether `node` branches in x on smooth expressions."""
+    args = _branch_args(node)
+    return (
+        args is not None
+        and node.has(X)
+        and not any(_branch_args(inner) is not None for a in args for inner in _nodes(a))
+    )
+
+
+def _nodes(expr: sympy.Expr) -> Iterable[sympy.Basic]:
+    return (node for node in sympy.preorder_traversal(expr) if node.has(X))
 
 
 def _switches(expr: sympy.Expr) -> Iterable[sympy.Expr]:
-    """Expressions in x whose sign decides which branch holds."""
-    for node in sympy.preorder_traversal(expr):
-        if isinstance(node, MinMaxBase):
-            args = node.args
-            yield from (a - b for i, a in enumerate(args) for b in args[i + 1 :])
-        elif isinstance(node, sympy.Abs | sympy.sign | sympy.Heaviside):
-            yield node.args[0]
-        elif isinstance(node, sympy.core.relational.Relational):
-            yield node.lhs - node.rhs
+    """What decides the innermost branches of `expr`."""
+    for node in _nodes(expr):
+        if _is_innermost(node):
+            yield from _branch_args(node) or ()
 
 
 def _roots(switch: sympy.Expr) -> list[sympy.Expr]:
@@ -196,9 +236,9 @@ def _sorted(points: set[sympy.Expr]) -> list[sympy.Expr]:
 
 
 def _positive(value: sympy.Expr) -> bool:
-    decided = (
-        value.is_positive if value.is_positive is not None else sympy.simplify(value).is_positive
-    )
+    decided = value.is_extended_positive
+    if decided is None:
+        decided = sympy.simplify(value).is_extended_positive
     if decided is None:
         raise ExpressionError(
             f"expression: found {value} of undecided sign, expected a known order"
@@ -207,25 +247,24 @@ def _positive(value: sympy.Expr) -> bool:
 
 
 def _resolve(expr: sympy.Expr, point: sympy.Expr) -> sympy.Expr:
-    """The smooth branch of `expr` around `point`."""
-    if X not in expr.free_symbols or not expr.args:
-        return expr
-    if isinstance(expr, sympy.Piecewise):
-        for value, condition in expr.args:
-            if condition == True or condition.subs(X, point) == True:  # noqa: E712
-                return _resolve(value, point)
-        raise ExpressionError(f"expression: found no branch of {expr} at x = {point}")
-    args = [_resolve(arg, point) for arg in expr.args if isinstance(arg, sympy.Expr)]
-    if isinstance(expr, MinMaxBase):
-        wins = (lambda a, b: a - b) if isinstance(expr, sympy.Max) else (lambda a, b: b - a)
-        return reduce(lambda a, b: a if _positive(wins(a, b).subs(X, point)) else b, args)
-    if isinstance(expr, sympy.Abs | sympy.sign | sympy.Heaviside):
-        up = _positive(args[0].subs(X, point))
-        if isinstance(expr, sympy.Abs):
-            return args[0] if up else -args[0]
-        below = sympy.S.NegativeOne if isinstance(expr, sympy.sign) else sympy.S.Zero
-        return sympy.S.One if up else below
-    return expr.func(*args)
+    """`expr` with its innermost branches replaced by those that hold around `point`."""
+    return expr.xreplace({n: _branch(n, point) for n in _nodes(expr) if _is_innermost(n)})
+
+
+def _branch(node: sympy.Expr, point: sympy.Expr) -> sympy.Expr:
+    if isinstance(node, sympy.Piecewise):
+        for value, condition in node.args:
+            if condition.subs(X, point) == sympy.true:
+                return value
+        raise ExpressionError(f"expression: found no branch of {node} at x = {point}")
+    if isinstance(node, MinMaxBase):
+        sign = 1 if isinstance(node, sympy.Max) else -1
+        return reduce(lambda a, b: a if _positive(sign * (a - b).subs(X, point)) else b, node.args)
+    up = _positive(node.args[0].subs(X, point))
+    if isinstance(node, sympy.Abs):
+        return node.args[0] if up else -node.args[0]
+    below = sympy.S.NegativeOne if isinstance(node, sympy.sign) else sympy.S.Zero
+    return sympy.S.One if up else below
 
 
 def _smooth_terms(expr: sympy.Expr) -> tuple[Term, ...] | None:
