@@ -1,0 +1,424 @@
+"""Gaussian expectations and losses by quadrature of their bare definition, without a closed form.
+
+Every number is an mpmath integral of the definition, split wherever the integrand is not smooth.
+Gauss-Legendre squares its error when the nodes double, so a panel is done when two levels agree to
+somewhat more than half of the digits; one that never settles (an undeclared kink) is an error.
+Numbers are taken as int, float, Fraction, mpf or strings such as "1.3"; floats as they are.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
+from itertools import combinations, pairwise
+from typing import Any
+
+import mpmath
+import numpy as np
+from mpmath import mpf
+
+Function = Callable[[mpf], mpf]
+Rows = Sequence[Sequence[Any]]
+Row = list[mpf]
+Network = list[tuple[mpf, Row]]  # outer weight and inner weights of each neuron
+
+_GUARD = 15  # digits that rounding may cost
+_TAIL = 20  # digits of the Gaussian tail left to the growth of the integrand
+_LEVELS = (10, 20, 40, 80, 160)
+_BISECTIONS = 8
+
+
+_number = mpmath.mpmathify
+
+
+class QuadratureError(ArithmeticError):
+    """The integrand is not smooth between the declared kinks."""
+
+
+def relu(x: mpf) -> mpf:
+    """max(0, x)."""
+    return x if x > 0 else mpf(0)
+
+
+# ---- expectations --------------------------------------------------------------------------------
+
+
+def expectation(
+    f: Function,
+    g: Function,
+    qu: Any,
+    qv: Any,
+    c: Any,
+    kinks_f: Iterable[Any] = (0,),
+    kinks_g: Iterable[Any] = (0,),
+    digits: int = 50,
+) -> mpf:
+    """E f(X) g(Y), (X, Y) centred Gaussian with variances qu, qv and covariance c, c² <= qu qv.
+
+    f and g are smooth between their kinks and grow at most exponentially. Kinks at 0 alone take the
+    `polar` road, others the `conditional` one; where c² = qu qv one integral is left.
+    Raises ValueError for c² > qu qv, QuadratureError for an undeclared kink.
+    """
+    kinks_f, kinks_g = tuple(kinks_f), tuple(kinks_g)
+    with mpmath.workdps(digits + _GUARD):
+        su, sv, c, spread = _covariance(qu, qv, c, digits)
+        if su == 0:
+            return f(su) * expectation1(g, qv, kinks_g, digits)
+        if spread == 0:
+            slope = mpmath.sign(c) * sv / su
+            cuts = [*kinks_f, *(_number(k) / slope for k in kinks_g if slope)]
+            return expectation1(lambda x: f(x) * g(slope * x), qu, cuts, digits)
+    if any(_number(k) for k in (*kinks_f, *kinks_g)):
+        return conditional(f, g, qu, qv, c, kinks_f, kinks_g, digits)
+    return polar(f, g, qu, qv, c, digits)
+
+
+def expectation1(f: Function, q: Any, kinks: Iterable[Any] = (0,), digits: int = 50) -> mpf:
+    """E f(X), X centred Gaussian with variance q >= 0, f smooth between its kinks."""
+    with mpmath.workdps(digits + _GUARD):
+        s = mpmath.sqrt(_number(q))
+        if s == 0:
+            return f(s)
+        return _gaussian(lambda z: f(s * z), [_number(k) / s for k in kinks], digits)
+
+
+def polar(f: Function, g: Function, qu: Any, qv: Any, c: Any, digits: int = 50) -> mpf:
+    """E f(X) g(Y) in polar coordinates, f and g smooth off 0; accurate uniformly up to |ρ| = 1.
+
+    With cos α = ρ and δ = π - α the four sectors between the kinks give
+    1/(2π) Σ_± [∫_0^α G(± sin t, ∓ sin(α-t)) dt + ∫_0^δ G(± sin(δ-t), ± sin t) dt],
+    G(x, y) = ∫_0^∞ f(√qu r x) g(√qv r y) r exp(-r²/2) dr: no small angle is ever a difference.
+    """
+    with mpmath.workdps(digits + _GUARD):
+        su, sv, c, spread = _covariance(qu, qv, c, digits)
+
+        def radial(x: mpf, y: mpf) -> mpf:
+            x, y = su * x, sv * y
+            return _settle(partial(_rayleigh, digits), lambda r: f(r * x) * g(r * y), digits)
+
+        return _sectors(radial, spread, c, digits)
+
+
+def homogeneous(
+    f: Function, g: Function, degree: Any, qu: Any, qv: Any, c: Any, digits: int = 50
+) -> mpf:
+    """E f(X) g(Y) for f(x) g(y) positively homogeneous of this degree: one integral over the angle.
+
+    As `polar`, with ∫_0^∞ r^(degree+1) exp(-r²/2) dr = 2^(degree/2) Γ(1 + degree/2) taken out.
+    """
+    with mpmath.workdps(digits + _GUARD):
+        su, sv, c, spread = _covariance(qu, qv, c, digits)
+        angular = _sectors(lambda x, y: f(su * x) * g(sv * y), spread, c, digits)
+        return _radial_moment(2, degree) * angular
+
+
+def conditional(
+    f: Function,
+    g: Function,
+    qu: Any,
+    qv: Any,
+    c: Any,
+    kinks_f: Iterable[Any] = (0,),
+    kinks_g: Iterable[Any] = (0,),
+    digits: int = 50,
+) -> mpf:
+    """E f(X) E[g(Y) | X] for c² < qu qv, both means split at their kinks.
+
+    The outer mean is split also where a kink of g enters, crosses and leaves the inner range.
+    """
+    with mpmath.workdps(digits + _GUARD):
+        su, _, c, spread = _covariance(qu, qv, c, digits)
+        shift, width = c / su, spread / su  # Y given X = su z has mean shift z, deviation width
+        kinks = [_number(k) for k in kinks_g]
+        reach = width * _cutoff(digits)
+        cuts = [_number(k) / su for k in kinks_f]
+        if shift:
+            cuts += [(k + e) / shift for k in kinks for e in (-reach, 0, reach)]
+
+        def given(z: mpf) -> mpf:
+            left, mean = f(su * z), shift * z
+            if left == 0:
+                return left
+            inner = [(k - mean) / width for k in kinks]
+            return left * _gaussian(lambda y: g(mean + width * y), inner, digits)
+
+        return _gaussian(given, cuts, digits)
+
+
+# ---- losses between networks ---------------------------------------------------------------------
+
+
+def loss_by_quadrature(
+    W: Rows,
+    Theta: Rows,
+    a: Sequence[Any] | None = None,
+    b: Sequence[Any] | None = None,
+    sigma: Function = relu,
+    degree: Any = 1,
+    digits: int = 50,
+) -> mpf:
+    """E (f_N(x) - f̂(x))², f_N = (1/N) Σ a_i σ(<w_i,x>), f̂ = (1/M) Σ b_j σ(<θ_j,x>), x ~ N(0, I_d).
+
+    W (N, d), Theta (M, d), d = 2 or 3, σ smooth off 0 and positively homogeneous: the square is a
+    radial moment times an integral over the circle or the sphere, split at every neuron's kink.
+    """
+    with mpmath.workdps(digits + _GUARD):
+        negative = [(-weight, row) for weight, row in _network(Theta, b)]
+        return _mean_square([*_network(W, a), *negative], sigma, degree, digits)
+
+
+def simplified_by_quadrature(
+    tau: Any,
+    mu: Sequence[Any],
+    Theta: Rows,
+    b: Sequence[Any] | None = None,
+    sigma: Function = relu,
+    degree: Any = 1,
+    digits: int = 50,
+) -> mpf:
+    """E (g(x) - f̂(x))², g(x) = E_ζ σ(<μ,x> + √(τ²-|μ|²) ζ), f̂ = (1/M) Σ b_j σ(<θ_j,x>), d = 2.
+
+    As E g² - 2 E g f̂ + E f̂²: g² is a mean over (x, ζ, ζ'), g f̂ one over (x, ζ); σ as for the loss.
+    """
+    with mpmath.workdps(digits + _GUARD):
+        (x, y), zero = (_number(t) for t in mu), mpf(0)
+        along, spread = mpmath.hypot(x, y), mpmath.sqrt(_number(tau) ** 2 - x**2 - y**2)
+        flat = _network(Theta, b)
+        raised = [(weight, [*row, zero]) for weight, row in flat]
+
+        def mean(left: Network, right: Network) -> mpf:
+            return _product(left, right, sigma, degree, digits)
+
+        squared = mean(_network([[along, spread, zero]]), _network([[along, zero, spread]]))
+        cross = mpmath.fsum(mean(_network([[x, y, spread]]), [neuron]) for neuron in raised)
+        return squared - 2 * cross + _mean_square(flat, sigma, degree, digits)
+
+
+def _network(rows: Rows, weights: Sequence[Any] | None = None) -> Network:
+    """The neurons of a mean over the rows, outer weights 1 unless given."""
+    outer = [1] * len(rows) if weights is None else weights
+    return [
+        (_number(weight) / len(rows), [_number(x) for x in row])
+        for weight, row in zip(outer, rows, strict=True)
+    ]
+
+
+def _mean_square(network: Network, sigma: Function, degree: Any, digits: int) -> mpf:
+    """E f(x)², as `_product` but with one evaluation of f a point."""
+    return _product(network, [], sigma, degree, digits)
+
+
+def _product(left: Network, right: Network, sigma: Function, degree: Any, digits: int) -> mpf:
+    """E f(x) g(x) for two networks, x ~ N(0, I_d), d = 2 or 3; an empty g stands for f."""
+    dimension = len(left[0][1])
+    if dimension == 3:
+        frame = _frame([row for _, row in (*left, *right)], digits)
+        left, right = _turned(left, frame, digits), _turned(right, frame, digits)
+    normals = [row for _, row in (*left, *right) if any(row)]
+
+    def size(network: Network) -> mpf:
+        return mpmath.fsum(abs(weight) * mpmath.norm(row) ** degree for weight, row in network)
+
+    def output(network: Network, x: tuple[mpf, ...]) -> mpf:
+        return mpmath.fdot((weight, sigma(mpmath.fdot(row, x))) for weight, row in network)
+
+    def value(*x: mpf) -> mpf:
+        f = output(left, x)
+        return f * (output(right, x) if right and f else f)
+
+    mean = {2: _circle, 3: _sphere}[dimension]
+    floor = size(left) * size(right or left) * mpf(10) ** -digits
+    return _radial_moment(dimension, 2 * degree) * mean(value, normals, digits, floor)
+
+
+def _circle(fun: Callable[..., mpf], normals: list[Row], digits: int, floor: mpf) -> mpf:
+    """Mean of fun(cos φ, sin φ), split where (cos φ, sin φ) is orthogonal to a normal."""
+    cuts = _whole_turn(mpmath.atan2(x, -y) for x, y in normals)
+    total = _integral(lambda t: fun(*mpmath.cos_sin(t)), cuts, digits, floor)
+    return total / (2 * mpmath.pi)
+
+
+def _sphere(fun: Callable[..., mpf], normals: list[Row], digits: int, floor: mpf) -> mpf:
+    """Mean of fun over the sphere, over latitude at every longitude.
+
+    A great circle that misses the pole meets each meridian once, so the inner integral is split at
+    one latitude per normal; the outer one where two circles cross, and at a circle that is upright.
+    """
+    leaning = [row for row in normals if row[2]]
+    crossings = [_cross(u, v) for u, v in combinations(leaning, 2)]
+    upright = [mpmath.atan2(x, -y) for x, y, _ in normals if x or y]
+    longitudes = _whole_turn([*upright, *(mpmath.atan2(y, x) for x, y, _ in crossings if x or y)])
+
+    def meridian(t: mpf) -> mpf:
+        c, s = mpmath.cos_sin(t)
+        latitudes = [mpmath.atan(-(x * c + y * s) / z) for x, y, z in leaning]
+
+        def point(h: mpf) -> mpf:
+            cos, sin = mpmath.cos_sin(h)
+            return cos * fun(cos * c, cos * s, sin)
+
+        return _integral(point, _cuts(-mpmath.pi / 2, mpmath.pi / 2, latitudes), digits, floor)
+
+    return _integral(meridian, longitudes, digits, floor) / (4 * mpmath.pi)
+
+
+def _whole_turn(angles: Iterable[mpf]) -> list[mpf]:
+    """0, the angles modulo π, π, and the same half a turn on."""
+    half = _cuts(0, mpmath.pi, [angle % mpmath.pi for angle in angles])
+    return half + [angle + mpmath.pi for angle in half[1:]]
+
+
+def _frame(rows: list[Row], digits: int) -> list[Row]:
+    """An orthonormal frame whose pole lies where the kinks of two neurons cross, if any do."""
+    pairs = [(mpmath.norm(_cross(u, v)), u, v) for u, v in combinations(rows, 2)]
+    size, u, v = max(pairs, key=lambda pair: pair[0])
+    if size <= mpf(10) ** -digits * mpmath.norm(u) * mpmath.norm(v):
+        return [[mpf(i == j) for j in range(3)] for i in range(3)]
+    pole = [x / size for x in _cross(u, v)]
+    first = [x / mpmath.norm(u) for x in u]
+    return [first, _cross(pole, first), pole]
+
+
+def _turned(network: Network, frame: list[Row], digits: int) -> Network:
+    """The neurons in the frame, with what rounding left of a zero removed."""
+    chop = partial(mpmath.chop, tol=mpf(10) ** -digits)
+    return [(weight, [chop(mpmath.fdot(e, row)) for e in frame]) for weight, row in network]
+
+
+def _cross(u: Row, v: Row) -> Row:
+    (a, b, c), (x, y, z) = u, v
+    return [b * z - c * y, c * x - a * z, a * y - b * x]
+
+
+def _radial_moment(dimension: int, degree: Any) -> mpf:
+    """E |x|^degree for x ~ N(0, I)."""
+    half, power = mpf(dimension) / 2, _number(degree) / 2
+    return 2**power * mpmath.gamma(half + power) / mpmath.gamma(half)
+
+
+# ---- quadrature ----------------------------------------------------------------------------------
+
+
+def _covariance(qu: Any, qv: Any, c: Any, digits: int) -> tuple[mpf, mpf, mpf, mpf]:
+    """√qu, √qv, c and √(qu qv - c²), the last free of cancellation."""
+    with mpmath.workdps(4 * (digits + _GUARD)):
+        qu, qv, c = _number(qu), _number(qv), _number(c)
+        gap = qu * qv - c * c
+        if min(qu, qv) < 0 or gap < -qu * qv * mpf(10) ** -digits:
+            raise ValueError(f"({qu}, {qv}, {c}) are not two variances and their covariance")
+        spread = mpmath.sqrt(max(gap, mpf(0)))
+    return mpmath.sqrt(qu), mpmath.sqrt(qv), c, +spread
+
+
+def _sectors(integrand: Callable[[mpf, mpf], mpf], spread: mpf, c: mpf, digits: int) -> mpf:
+    """1/(2π) times the four sectors of `polar`."""
+    alpha, delta = mpmath.atan2(spread, c), mpmath.atan2(spread, -c)
+
+    def opposite(t: mpf, sign: int) -> mpf:
+        return integrand(sign * mpmath.sin(t), -sign * mpmath.sin(alpha - t))
+
+    def alike(t: mpf, sign: int) -> mpf:
+        return integrand(sign * mpmath.sin(delta - t), sign * mpmath.sin(t))
+
+    total = mpmath.fsum(
+        _integral(partial(sector, sign=sign), [mpf(0), width], digits)
+        for sector, width in ((opposite, alpha), (alike, delta))
+        for sign in (1, -1)
+    )
+    return total / (2 * mpmath.pi)
+
+
+def _cutoff(digits: int) -> mpf:
+    """L with exp(-L²/2) = 10^-(digits + tail); what lies beyond is dropped."""
+    return mpmath.sqrt(2 * mpmath.ln(10) * (digits + _TAIL))
+
+
+def _gaussian(fun: Function, kinks: Iterable[mpf], digits: int) -> mpf:
+    """E fun(Z), Z ~ N(0, 1), over [-L, L] split at the kinks."""
+    end = _cutoff(digits)
+    total = _integral(lambda z: mpmath.exp(-z * z / 2) * fun(z), _cuts(-end, end, kinks), digits)
+    return total / mpmath.sqrt(2 * mpmath.pi)
+
+
+def _cuts(low: Any, high: Any, kinks: Iterable[mpf]) -> list[mpf]:
+    return [+low, *sorted({k for k in kinks if low < k < high}), +high]
+
+
+def _integral(
+    fun: Function, cuts: Sequence[mpf], digits: int, scale: Any = 0, depth: int = 0
+) -> mpf:
+    """∫ fun over [cuts[0], cuts[-1]], fun smooth between neighbouring cuts.
+
+    Each panel is settled in proportion to the whole, or to `scale` where that is larger: a tail, or
+    a sector where the integrand is nothing but rounding, costs no nodes.
+    """
+    panels = [partial(_panel, digits, low, high) for low, high in pairwise(cuts) if low < high]
+    scale = max(scale, mpmath.fsum(_weighted(panel(_LEVELS[0]), fun)[1] for panel in panels))
+    total = mpf(0)
+    for panel in panels:
+        try:
+            total += _settle(panel, fun, digits, scale)
+        except QuadratureError:
+            if depth == _BISECTIONS:
+                raise
+            low, high = panel.args[1:]
+            halves = [low, (low + high) / 2, high]
+            total += _integral(fun, halves, digits, scale, depth + 1)
+    return total
+
+
+def _settle(
+    rule: Callable[[int], Iterable[tuple[mpf, mpf]]], fun: Function, digits: int, scale: Any = 0
+) -> mpf:
+    """Σ weight fun(node), the nodes doubled until the error is negligible against the scale.
+
+    Relative to the panel's own size the error is squared by each doubling; a fifth more digits
+    than asked for make up for the constants in that rule.
+    """
+    tolerance = mpf(10) ** -(1.2 * digits)
+    previous = None
+    for n in _LEVELS:
+        total, size = _weighted(rule(n), fun)
+        small = tolerance * size * max(size, scale)
+        if previous is not None and (total - previous) ** 2 <= small:
+            return total
+        previous = total
+    raise QuadratureError(f"{_LEVELS[-1]} nodes do not settle the integral to {digits} digits")
+
+
+def _weighted(rule: Iterable[tuple[mpf, mpf]], fun: Function) -> tuple[mpf, mpf]:
+    """Σ weight fun(node) and Σ weight |fun(node)|."""
+    terms = [weight * fun(node) for node, weight in rule]
+    return mpmath.fsum(terms), mpmath.fsum(terms, absolute=True)
+
+
+def _panel(digits: int, low: mpf, high: mpf, n: int) -> Iterable[tuple[mpf, mpf]]:
+    half, middle = (high - low) / 2, (high + low) / 2
+    return ((middle + half * x, half * w) for x, w in _legendre(n, digits))
+
+
+@cache
+def _rayleigh(digits: int, n: int) -> tuple[tuple[mpf, mpf], ...]:
+    """Nodes and weights for ∫_0^L fun(r) r exp(-r²/2) dr, densest where the weight is."""
+    with mpmath.workdps(digits + _GUARD):
+        end = _cutoff(digits)
+        rule = (*_panel(digits, mpf(0), end / 4, n), *_panel(digits, end / 4, end, n))
+        return tuple((r, w * r * mpmath.exp(-r * r / 2)) for r, w in rule)
+
+
+@cache
+def _legendre(n: int, digits: int) -> tuple[tuple[mpf, mpf], ...]:
+    """Gauss-Legendre nodes and weights on [-1, 1]: NumPy's, polished by Newton."""
+    with mpmath.workdps(digits + _GUARD + 5):
+        return tuple(_polished(n, mpf(x), digits) for x in np.polynomial.legendre.leggauss(n)[0])
+
+
+def _polished(n: int, x: mpf, digits: int) -> tuple[mpf, mpf]:
+    """The zero of P_n near x and its weight 2 / ((1-x²) P_n'(x)²)."""
+    while True:
+        before, value = mpf(1), x
+        for k in range(2, n + 1):
+            before, value = value, ((2 * k - 1) * x * value - (k - 1) * before) / k
+        slope = n * (before - x * value) / (1 - x * x)
+        step = value / slope
+        x -= step
+        if abs(step) < mpf(10) ** -(digits + _GUARD):
+            return x, 2 / ((1 - x * x) * slope**2)

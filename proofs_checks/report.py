@@ -1,0 +1,391 @@
+"""A run of the claims as terminal table, JSON and Markdown, with the derived formulas and code.
+
+What the files say depends on the claims, their findings and the settings alone; only "seconds" and
+"versions" in ledger.json vary from run to run. Every file is written whole, then put in its place.
+"""
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sympy
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+import symcomp
+from proofs_checks import optimality
+from proofs_checks.ledger import Kind, Outcome, Verdict
+from proofs_checks.runner import ClaimResult, EvidenceResult, MutantResult, Run
+from symcomp import objectives
+from symcomp.kernels import DualKernel
+
+ORIGIN = (
+    "The source is one paper, of which only the abstract is at hand: M. H. Amani, S. Bombari, "
+    "M. Mondelli, R. Pukdee, S. Rini, *Sharp asymptotics on the compression of two-layer neural "
+    "networks*, IEEE Information Theory Workshop 2022 (arXiv 2205.08199). All statements below "
+    "that concern the paper are this project's own reconstruction from that abstract, in its own "
+    "notation; none is a quotation."
+)
+_COLOURS = {
+    Verdict.PROVED: "green",
+    Verdict.CERTIFIED: "green",
+    Verdict.SUPPORTED: "cyan",
+    Verdict.UNDECIDED: "bold yellow",
+    Verdict.REFUTED: "bold red",
+}
+_DISTRIBUTIONS = ("symcomp", "hypothesis", "mpmath", "numpy", "python-flint", "scipy", "sympy")
+
+
+def write(
+    run: Run,
+    folder: Path,
+    data: Sequence[optimality.Experiment] = (),
+    activations: Iterable[str] = ("relu",),
+) -> tuple[Path, ...]:
+    """Write ledger.json, ledger.md, formulas.md and generated/<name>.py; returns their paths.
+
+    ``data`` are experiments shown in ledger.md. The formulas and modules are those of
+    ``activations``, positively homogeneous catalogue names.
+    """
+    kernels = [symcomp.dual_kernel(name) for name in activations]
+    files = {
+        folder / "ledger.json": as_json(run),
+        folder / "ledger.md": as_markdown(run, data),
+        folder / "formulas.md": formulas(kernels),
+    }
+    for ker in kernels:
+        path = folder / "generated" / f"{ker.activation.name}.py"
+        files[path] = symcomp.generate(ker).source
+    for path, text in files.items():
+        replace_file(path, text)
+    return tuple(files)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write the text beside ``path``, then rename: no reader ever sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 is not what a report wants
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+# ------------------------------------------------------------------ terminal
+
+
+def table(run: Run) -> Table:
+    """One line a claim: id, title, verdict, strongest evidence with its figure, mutants fallen."""
+    grid = Table(title="Ledger", title_justify="left", expand=False)
+    for name in ("claim", "title", "verdict", "strongest evidence", "mutants", "seconds"):
+        grid.add_column(name, justify="right" if name in ("mutants", "seconds") else "left")
+    for result in run.results:
+        grid.add_row(
+            result.claim.id,
+            escape(result.claim.title),
+            Text(result.verdict.value, _COLOURS[result.verdict]),
+            escape(strongest(result)),
+            mutants_fallen(result),
+            f"{result.seconds:.1f}",
+        )
+    return grid
+
+
+def strongest(result: ClaimResult) -> str:
+    """What decides the verdict: a failure, else the strongest evidence that holds."""
+    order = (Outcome.FAILS, Outcome.HOLDS, Outcome.UNDECIDED)
+    ranked = sorted(
+        result.evidence,
+        key=lambda e: (order.index(e.finding.outcome), bool(e.covers), list(Kind).index(e.kind)),
+    )
+    return f"{ranked[0].kind} {_figure(ranked[0])}" if ranked else "none of the kinds asked for"
+
+
+def mutants_fallen(result: ClaimResult) -> str:
+    """ "k/n", or "dependency" where the mutants were left out."""
+    if not result.selected:
+        return "dependency"
+    fallen = sum(mutant.refuted for mutant in result.mutants)
+    return f"{fallen}/{len(result.mutants)}"
+
+
+def remarks(run: Run) -> Iterator[tuple[str, str]]:
+    """(style, line) for all that must not be overlooked: refuted, surviving, undecided, capped."""
+    for result in run.results:
+        name = result.claim.id
+        for e in result.evidence:
+            if e.finding.outcome is Outcome.FAILS:
+                why = e.finding.counterexample or e.finding.figure
+                yield "bold red", f"{name} FALLS: {e.kind} ({e.method}) refutes it: {why}"
+            if e.finding.outcome is Outcome.UNDECIDED:
+                yield "yellow", f"{name}: {e.kind} ({e.method}) is undecided: {e.finding.figure}"
+        for mutant in result.mutants:
+            if not mutant.refuted:
+                why = f"mutant {mutant.name!r} survives: {mutant.counterexample}"
+                yield "bold red", f"{name} FALLS: {why}"
+        if result.verdict is Verdict.UNDECIDED:
+            yield "bold yellow", f"{name} is UNDECIDED"
+        if result.own is not result.verdict:
+            below = ", ".join(result.claim.depends_on)
+            line = f"{name}: {result.own} by itself, {result.verdict} because it rests on {below}"
+            yield "yellow", line
+
+
+# ------------------------------------------------------------------ JSON
+
+
+def as_json(run: Run) -> str:
+    """The ledger as JSON: claims, versions, settings, and the seconds that the run took."""
+    settings = run.settings
+    document = {
+        "claims": [_claim_json(result) for result in run.results],
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in _DISTRIBUTIONS},
+        "seed": settings.seed,
+        "examples": settings.examples,
+        "digits": settings.digits,
+        "seconds": round(run.seconds, 1),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _claim_json(result: ClaimResult) -> dict[str, Any]:
+    claim = result.claim
+    return {
+        "id": claim.id,
+        "title": claim.title,
+        "statement": claim.statement,
+        "source": claim.source,
+        "depends_on": list(claim.depends_on),
+        "verdict": result.verdict.value,
+        "verdict_by_itself": result.own.value,
+        "selected": result.selected,
+        "evidence": [_evidence_json(e) for e in result.evidence],
+        "mutants": [_mutant_json(m) for m in result.mutants],
+    }
+
+
+def _evidence_json(e: EvidenceResult) -> dict[str, Any]:
+    finding = e.finding
+    return {
+        "kind": e.kind.value,
+        "outcome": finding.outcome.value,
+        "method": e.method,
+        "figure": finding.figure,
+        "covers": e.covers,
+        "tried": finding.tried,
+        "met": finding.met,
+        "decided": finding.decided,
+        "counterexample": finding.counterexample,
+        "steps": list(finding.steps),
+    }
+
+
+def _mutant_json(mutant: MutantResult) -> dict[str, Any]:
+    by = mutant.by
+    return {
+        "name": mutant.name,
+        "refuted": mutant.refuted,
+        "by": "" if by is None else by.kind.value,
+        "counterexample": mutant.counterexample,
+    }
+
+
+# ------------------------------------------------------------------ Markdown
+
+
+def as_markdown(run: Run, data: Sequence[optimality.Experiment] = ()) -> str:
+    """The ledger as Markdown: table, graph of dependencies, every claim in full, experiments."""
+    settings = run.settings
+    blocks = [
+        "# Ledger of claims",
+        ORIGIN,
+        f"Made by `symcomp verify` with seed {settings.seed}, {settings.examples} examples and "
+        f"{settings.digits} digits. Verdicts are computed from the evidence and are never stronger "
+        "than the weakest claim that they rest on. A mutant is a false variant of the claim, which "
+        "the same evidence must refute.",
+        _markdown_table(run),
+        _graph(run),
+        *(block for result in run.results for block in _claim_markdown(result)),
+        *_data_markdown(data),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _markdown_table(run: Run) -> str:
+    rows = [
+        (
+            f"[{r.claim.id}](#{r.claim.id.lower()})",
+            _cell(r.claim.title),
+            r.verdict.value,
+            _cell(strongest(r)),
+            mutants_fallen(r),
+        )
+        for r in run.results
+    ]
+    head = ("claim", "title", "verdict", "strongest evidence", "mutants fallen")
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ("---",) * 5, *rows))
+
+
+def _cell(text: str) -> str:
+    return _plain(text).replace("|", r"\|")
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    for mark in "\\`*_<>[]":
+        text = text.replace(mark, "\\" + mark)
+    return " ".join(text.split())
+
+
+def _graph(run: Run) -> str:
+    lines = ["```mermaid", "graph TB"]
+    for result in run.results:
+        label = f"{result.claim.id} {result.claim.title}: {result.verdict}".replace('"', "#quot;")
+        lines.append(f'  {result.claim.id}["{label}"]')
+    lines += [f"  {r.claim.id} --> {i}" for r in run.results for i in r.claim.depends_on]
+    return "\n".join([*lines, "```"])
+
+
+def _claim_markdown(result: ClaimResult) -> Iterator[str]:
+    claim = result.claim
+    yield f'<a id="{claim.id.lower()}"></a>\n\n## {claim.id}. {_plain(claim.title)}'
+    yield f"$$\n{claim.statement}\n$$"
+    rests = f" Rests on {', '.join(claim.depends_on)}." if claim.depends_on else ""
+    capped = f" (by itself: {result.own})" if result.own is not result.verdict else ""
+    yield f"**{result.verdict}**{capped}. Source: {_plain(claim.source)}.{rests}"
+    for evidence in result.evidence:
+        yield from _evidence_markdown(evidence)
+    if result.mutants:
+        yield "\n".join(_mutant_line(mutant) for mutant in result.mutants)
+    if not result.selected:
+        yield "Run as a dependency only; its mutants were left out."
+
+
+def _evidence_markdown(e: EvidenceResult) -> Iterator[str]:
+    finding = e.finding
+    covers = f" Covers: {_plain(e.covers)}." if e.covers else ""
+    yield (
+        f"*{e.kind}*, {_plain(e.method)}: {finding.outcome}. {_plain(finding.figure)}.{covers} "
+        f"Points tried {finding.tried}, within the assumptions {finding.met}, "
+        f"decided {finding.decided}."
+    )
+    if finding.counterexample:
+        yield _fenced([finding.counterexample])
+    if finding.steps:
+        yield _fenced([f"{n}. {step}" for n, step in enumerate(finding.steps, 1)])
+
+
+def _fenced(lines: Iterable[str]) -> str:
+    return "\n".join(["```text", *lines, "```"])
+
+
+def _mutant_line(mutant: MutantResult) -> str:
+    how = f"refuted by {mutant.by.kind}" if mutant.by else "**survives**"
+    return f'- mutant "{_plain(mutant.name)}" {how}: {_plain(mutant.counterexample)}'
+
+
+def _figure(e: EvidenceResult) -> str:
+    outcome = "" if e.finding.outcome is Outcome.HOLDS else f"{e.finding.outcome}: "
+    part = f" ({e.covers})" if e.covers else ""
+    return f"{outcome}{e.finding.figure}{part}"
+
+
+# ------------------------------------------------------------------ on data
+
+
+def experiments(run: Run) -> tuple[optimality.Experiment, ...]:
+    """One drawn target of each law with the run's seed, where the run is about data (E8)."""
+    if not any(result.claim.id == "E8" for result in run.results):
+        return ()
+    seed = run.settings.seed
+    return tuple(optimality.experiment(law, seed=seed) for law in optimality.LAWS)
+
+
+def on_data(experiment: optimality.Experiment) -> str:
+    """The minimiser of L_N for one drawn target beside the simplex ETF of E2, as plain text."""
+    e, found = experiment, experiment.minimum
+    theory = optimality.finite_minimum()
+    cosine, radius, value, excess = (
+        float(expr.subs({objectives.M: e.M, objectives.TAU: 1}))
+        for expr in (theory.cosine, theory.radius, theory.value, theory.excess)
+    )
+    simplex = np.full((e.M, e.M), cosine) + (1 - cosine) * np.eye(e.M)
+    head = f"{e.law} target, N = {e.N}, d = {e.d}, seed {e.seed}, compressed to M = {e.M}"
+    # The order of the neurons is an accident of the start; by norm it is one of the result.
+    order = np.argsort(found.norms)
+    gram = found.gram[np.ix_(order, order)]
+    rows = [
+        ("", "minimiser of L_N", "simplex ETF"),
+        ("loss", f"{found.value:.5f}", f"{value + excess / e.N:.5f} = min F + V/N"),
+        ("norms", _numbers(found.norms[order]), f"{radius:.3f}"),
+        *(
+            ("cosines" if i == 0 else "", _numbers(gram[i]), _numbers(simplex[i]))
+            for i in range(e.M)
+        ),
+    ]
+    width = max(len(row[1]) for row in rows)
+    table = [f"{name:<9}{left:<{width}}   {right}".rstrip() for name, left, right in rows]
+    return "\n".join([head, *table])
+
+
+def _numbers(values: Iterable[float]) -> str:
+    # Adding 0.0 turns -0.0, which prints a sign, into 0.0.
+    return " ".join(f"{round(float(value), 3) + 0.0:6.3f}" for value in values)
+
+
+def _data_markdown(data: Sequence[optimality.Experiment]) -> Iterator[str]:
+    if data:
+        yield (
+            "## On data\n\nTargets drawn at random, with zero mean and τ = 1, and the minimiser of "
+            "the exact loss L_N, found from random starts, beside the optimum of E2."
+        )
+    yield from (_fenced([on_data(experiment)]) for experiment in data)
+
+
+# ------------------------------------------------------------------ formulas
+
+
+def formulas(kernels: Iterable[DualKernel]) -> str:
+    """The derived formulas in LaTeX: kernel, κ, κ', loss, F, V, and the optimum at β = 0."""
+    blocks = [
+        "# Derived formulas",
+        ORIGIN,
+        "Every formula is derived from σ by `symcomp`; networks are means over their nodes. "
+        r"$\kappa(\rho) = K(1, 1, \rho)$; $W$ is the target's matrix and $\Theta$ the compressed "
+        r"network's, with rows $w_i$ and $\theta_j$; $\tau^2 = \mathbb E|w|^2$, "
+        r"$\mu = \mathbb E w$; $M$ neurons stand for $N$.",
+    ]
+    for ker in kernels:
+        blocks.append(f"## {ker.activation.name}")
+        blocks += [
+            f"{text}\n\n$$\n{left} = {sympy.latex(right)}\n$$" for text, left, right in _list(ker)
+        ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _list(ker: DualKernel) -> Iterator[tuple[str, str, sympy.Expr]]:
+    """(what it is, left side in LaTeX, right side)."""
+    act = ker.activation
+    yield "Activation", r"\sigma(x)", act.expr
+    yield "Dual kernel (K1)", "K(q_u, q_v, c)", ker.expr
+    yield "At unit variances", r"\kappa(\rho)", ker.correlation
+    slope = sympy.simplify(sympy.diff(ker.correlation, ker.rho))
+    yield "Its slope", r"\kappa'(\rho)", slope
+    yield "Population loss (S0)", "L_N", objectives.population_loss(ker)
+    yield "Simplified objective (S1)", "F", objectives.simplified_objective(ker)
+    best = objectives.simplex_optimum(ker)
+    yield r"Energy of the simplex (E2)", "E_M", best.energy
+    yield r"Norm of its vectors at $\mu = 0$ (E2)", r"|\theta_j|", best.radius
+    yield r"Least loss at $\mu = 0$ (E2)", r"\min F", best.value

@@ -1,0 +1,400 @@
+"""Run claims: every check is a task, in worker processes, within a time budget.
+
+A task names its claim, mutant and evidence; a worker finds them in the registry's home module, so
+nothing but names and findings crosses a process border. A task that crashes, raises or runs out of
+time is undecided, with its reason.
+"""
+
+import multiprocessing
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import FrameType
+from typing import Any
+
+from proofs_checks.ledger import (
+    Claim,
+    Finding,
+    Kind,
+    Outcome,
+    Registry,
+    Settings,
+    Verdict,
+    own_verdict,
+    verdicts,
+)
+from symcomp.errors import ArgumentError
+
+BUDGET = 120.0
+
+# What is likely to refute a false variant soonest: SymPy at a random point, then a search.
+_CHEAPEST_FIRST = (
+    Kind.PROOF,
+    Kind.PROPERTY,
+    Kind.PRECISION,
+    Kind.CERTIFICATE,
+    Kind.STATISTICS,
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One check: which evidence of which claim, on its subject or on that of one of its mutants."""
+
+    claim: str
+    mutant: int | None
+    evidence: int
+
+
+@dataclass(frozen=True)
+class EvidenceResult:
+    """What one piece of evidence found, and in how many seconds."""
+
+    kind: Kind
+    method: str
+    covers: str
+    finding: Finding
+    seconds: float
+
+
+@dataclass(frozen=True)
+class MutantResult:
+    """Whether a false variant fell, and to which evidence; ``tried`` has all that was run on it."""
+
+    name: str
+    tried: tuple[EvidenceResult, ...]
+
+    @property
+    def by(self) -> EvidenceResult | None:
+        """The evidence that refuted the mutant, if any."""
+        return next((t for t in self.tried if t.finding.outcome is Outcome.FAILS), None)
+
+    @property
+    def refuted(self) -> bool:
+        """True if some evidence refuted the mutant; undecided is not refuted."""
+        return self.by is not None
+
+    @property
+    def counterexample(self) -> str:
+        """The point, example or box that refuted the mutant, or why it survives."""
+        if self.by is None:
+            return "; ".join(
+                f"{t.kind} {t.finding.outcome}: {t.finding.figure}" for t in self.tried
+            )
+        return self.by.finding.counterexample or self.by.finding.figure
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """One claim's computed verdict with all its evidence and mutants.
+
+    ``selected`` is false for a claim that ran only because a selected one depends on it; its
+    mutants are then not run.
+    """
+
+    claim: Claim[Any]
+    own: Verdict
+    verdict: Verdict
+    evidence: tuple[EvidenceResult, ...]
+    mutants: tuple[MutantResult, ...]
+    selected: bool
+
+    @property
+    def falls(self) -> bool:
+        """True if the claim is refuted or one of its mutants survives."""
+        return self.verdict is Verdict.REFUTED or any(not m.refuted for m in self.mutants)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent on the claim, summed over its tasks."""
+        mutants = (tried for mutant in self.mutants for tried in mutant.tried)
+        return sum(result.seconds for result in (*self.evidence, *mutants))
+
+
+@dataclass(frozen=True)
+class Run:
+    """The results of one run, in the registry's order, with the settings that reproduce it."""
+
+    results: tuple[ClaimResult, ...]
+    settings: Settings
+    seconds: float
+
+    @property
+    def fallen(self) -> tuple[str, ...]:
+        """Ids of the claims that fall."""
+        return tuple(result.claim.id for result in self.results if result.falls)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One finished task; ``done`` of its claim's ``total`` evidence and mutants are settled."""
+
+    task: Task
+    finding: Finding
+    seconds: float
+    done: int
+    total: int
+
+
+def run(
+    registry: Registry,
+    pattern: str = "*",
+    settings: Settings | None = None,
+    *,
+    jobs: int = 1,
+    budget: float = BUDGET,
+    kinds: Sequence[Kind] = tuple(Kind),
+    mutants: bool = True,
+    progress: Callable[[Answer], None] = lambda _: None,
+) -> Run:
+    """Run the claims that match ``pattern``, and what they depend on, and compute their verdicts.
+
+    ``jobs`` worker processes share the tasks; one job runs in this process. ``budget`` is in
+    seconds per task. ``kinds`` restricts the evidence, ``mutants=False`` leaves the mutants out.
+    ``progress`` is called after each task. Mutants are tried against the cheapest evidence first
+    and stop at the first that refutes them. Raises ``ArgumentError`` for a pattern without match,
+    ``jobs`` < 1 or ``budget`` <= 0.
+    """
+    if jobs < 1:
+        raise ArgumentError(f"jobs: got {jobs}, expected at least 1")
+    if not budget > 0:
+        raise ArgumentError(f"budget: got {budget}, expected a positive number of seconds")
+    start = time.perf_counter()
+    settings = settings or Settings()
+    selected = registry.select(pattern)
+    ids = registry.with_dependencies(selected)
+    book = _Book(registry, ids, selected if mutants else (), kinds)
+    source = (_here if jobs == 1 else _elsewhere)(registry, book, settings, jobs, budget)
+    with closing(source):  # stops the workers also when progress raises
+        for task, finding, seconds in source:
+            progress(book.enter(task, finding, seconds))
+    return Run(book.results(selected), settings, time.perf_counter() - start)
+
+
+# ------------------------------------------------------------------ what is left to do
+
+
+class _Book:
+    """The open lines of tasks and the findings so far.
+
+    A line is one piece of evidence, or one mutant with its evidence in the order it is tried.
+    """
+
+    def __init__(
+        self, registry: Registry, ids: Iterable[str], mutated: Iterable[str], kinds: Sequence[Kind]
+    ) -> None:
+        self.registry = registry
+        self.ids = tuple(ids)
+        self.found: dict[Task, tuple[Finding, float]] = {}
+        self.lines: dict[tuple[str, int | None, int], deque[Task]] = {}
+        self.totals = dict.fromkeys(self.ids, 0)
+        for claim_id in self.ids:
+            claim = registry[claim_id]
+            order = [i for i, e in enumerate(claim.evidence) if e.kind in kinds]
+            for i in order:
+                self._open((claim_id, None, i), [Task(claim_id, None, i)])
+            order.sort(key=lambda i: _CHEAPEST_FIRST.index(claim.evidence[i].kind))
+            for m in range(len(claim.mutants) if claim_id in mutated else 0):
+                self._open((claim_id, m, -1), [Task(claim_id, m, i) for i in order])
+        self.ready = deque(line.popleft() for line in self.lines.values())
+
+    def _open(self, key: tuple[str, int | None, int], tasks: list[Task]) -> None:
+        if tasks:
+            self.lines[key] = deque(tasks)
+            self.totals[key[0]] += 1
+
+    def enter(self, task: Task, finding: Finding, seconds: float) -> Answer:
+        """Note a finding; what follows on its line becomes ready, unless the mutant has fallen."""
+        self.found[task] = finding, seconds
+        key = (task.claim, task.mutant, task.evidence if task.mutant is None else -1)
+        if finding.outcome is Outcome.FAILS or not self.lines[key]:
+            del self.lines[key]
+        else:
+            self.ready.append(self.lines[key].popleft())
+        total = self.totals[task.claim]
+        open_lines = sum(claim_id == task.claim for claim_id, _, _ in self.lines)
+        return Answer(task, finding, seconds, total - open_lines, total)
+
+    def results(self, selected: Iterable[str]) -> tuple[ClaimResult, ...]:
+        evidence = {i: self._evidence(i, None) for i in self.ids}
+        own = {
+            i: own_verdict((e.kind, e.covers, e.finding.outcome) for e in evidence[i])
+            for i in self.ids
+        }
+        final = verdicts(self.registry, own)
+        chosen = set(selected)
+        return tuple(
+            ClaimResult(
+                self.registry[i], own[i], final[i], evidence[i], self._mutants(i), i in chosen
+            )
+            for i in self.ids
+        )
+
+    def _evidence(self, claim_id: str, mutant: int | None) -> tuple[EvidenceResult, ...]:
+        claim = self.registry[claim_id]
+        return tuple(
+            EvidenceResult(e.kind, e.method, e.covers, *self.found[task])
+            for i, e in enumerate(claim.evidence)
+            if (task := Task(claim_id, mutant, i)) in self.found
+        )
+
+    def _mutants(self, claim_id: str) -> tuple[MutantResult, ...]:
+        tried = (
+            (mutant.name, self._evidence(claim_id, m))
+            for m, mutant in enumerate(self.registry[claim_id].mutants)
+        )
+        return tuple(MutantResult(name, results) for name, results in tried if results)
+
+
+# ------------------------------------------------------------------ doing it
+
+_Found = Generator[tuple[Task, Finding, float], None, None]
+
+
+def _here(registry: Registry, book: _Book, settings: Settings, _: int, budget: float) -> _Found:
+    while book.ready:
+        task = book.ready.popleft()
+        yield (task, *_perform(registry, task, settings, budget))
+
+
+def _elsewhere(
+    registry: Registry, book: _Book, settings: Settings, jobs: int, budget: float
+) -> _Found:
+    idle: list[_Worker] = []
+    busy: dict[Connection, _Worker] = {}
+    try:
+        while book.ready or busy:
+            while book.ready and len(busy) < jobs:
+                worker = idle.pop() if idle else _Worker(registry.home, settings, budget)
+                worker.begin(book.ready.popleft())
+                busy[worker.pipe] = worker
+            for worker in _finished_or_overdue(busy):
+                del busy[worker.pipe]
+                yield (worker.task, *worker.collect())
+                if worker.process.is_alive():
+                    idle.append(worker)
+    finally:
+        for worker in (*idle, *busy.values()):
+            worker.stop()
+
+
+def _finished_or_overdue(busy: dict[Connection, "_Worker"]) -> list["_Worker"]:
+    now = time.monotonic()
+    ready = wait(busy, timeout=max(0.0, min(w.deadline for w in busy.values()) - now))
+    now = time.monotonic()
+    return [w for pipe, w in busy.items() if pipe in ready or w.deadline <= now]
+
+
+class _Worker:
+    """One process that answers tasks until it is stopped; it dies with this process.
+
+    A pool cannot do this: one crash breaks a whole pool, and a hung task in it cannot be ended.
+    """
+
+    # Starting Python and importing the registry are not part of a task's budget.
+    _GRACE = 30.0
+
+    def __init__(self, home: str, settings: Settings, budget: float) -> None:
+        context: SpawnContext = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process: SpawnProcess = context.Process(
+            target=_serve, args=(theirs, home, settings, budget), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+        self.budget = budget
+        self.task = Task("", None, 0)
+        self.deadline = self.started = 0.0
+
+    def begin(self, task: Task) -> None:
+        self.task = task
+        self.started = time.monotonic()
+        self.deadline = self.started + self.budget + self._GRACE
+        with suppress(BrokenPipeError):  # a worker that died idle: collect() will say so
+            self.pipe.send(task)
+
+    def collect(self) -> tuple[Finding, float]:
+        if not self.pipe.poll():
+            self.stop()
+            return _out_of_time(self.budget), time.monotonic() - self.started
+        try:
+            answer: tuple[Finding, float] = self.pipe.recv()
+        except (EOFError, OSError):
+            self.stop()
+            reason = f"the worker process ended with exit code {self.process.exitcode}"
+            return Finding(Outcome.UNDECIDED, reason), time.monotonic() - self.started
+        return answer
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def _serve(pipe: Connection, home: str, settings: Settings, budget: float) -> None:
+    # Ctrl-C reaches the whole process group; the parent alone answers it, and stops the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    module, _, name = home.partition(":")
+    registry: Registry = getattr(import_module(module), name)
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(_perform(registry, task, settings, budget))
+
+
+def _perform(
+    registry: Registry, task: Task, settings: Settings, budget: float
+) -> tuple[Finding, float]:
+    start = time.perf_counter()
+    try:
+        with _alarm(budget):
+            claim = registry[task.claim]
+            subject = claim.subject()
+            if task.mutant is not None:
+                subject = claim.mutants[task.mutant].change(subject)
+            finding = claim.evidence[task.evidence].check(subject, settings)
+    except _OutOfTime:
+        finding = _out_of_time(budget)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        finding = Finding(Outcome.UNDECIDED, f"{type(error).__name__}: {reason}"[:500])
+    return finding, time.perf_counter() - start
+
+
+def _out_of_time(budget: float) -> Finding:
+    return Finding(Outcome.UNDECIDED, f"out of time after {budget:g} s")
+
+
+class _OutOfTime(BaseException):
+    """Raised by the alarm; no ``except Exception`` on the way may swallow it."""
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Interrupt the block after so many seconds, where the platform and the thread allow it."""
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def ring(_signal: int, _frame: FrameType | None) -> None:
+        raise _OutOfTime
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

@@ -1,0 +1,394 @@
+"""The command line; heavy imports wait inside the commands, so that --help is quick."""
+
+import errno
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from symcomp.errors import SymcompError
+
+if TYPE_CHECKING:
+    import sympy
+    from rich.console import Console
+
+    from proofs_checks.ledger import Kind, Registry, Settings
+    from proofs_checks.runner import Answer, Run
+    from symcomp.kernels import DualKernel
+
+_ACT = """ACT is a name of the catalogue (relu), a name with parameters (leaky_relu:slope=1/10), or
+an expression in x ("Max(0,x)**2"), which is parsed and never run."""
+_PATTERN = """PATTERN chooses claims by id: K1, "E*", "?2"; capitals or not. Default: all."""
+
+
+class _Failure(click.ClickException):
+    """One line "Error: ..." and exit code 2."""
+
+    exit_code = 2
+
+
+class _Cli(click.Group):
+    """A group that turns the errors raised on purpose into one line each."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SymcompError as error:
+            raise _Failure(" ".join(str(error).split())) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(130)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader has left; click ends quietly
+                raise
+            raise _Failure(f"{error.filename or 'file'}: {error.strerror or error}") from error
+
+
+@click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="symcomp")
+def main() -> None:
+    """Compression of two-layer networks: derived formulas and verified claims.
+
+    From an activation σ, symcomp derives the dual kernel, the population loss and its optimal
+    compression, generates fast NumPy code, and checks every claim of the theory.
+
+    \b
+    symcomp derive relu                the dual kernel of ReLU
+    symcomp optimum relu -M 3          the best three neurons
+    symcomp verify                     every claim, with its evidence
+
+    Exit codes: 0 all is well; 1 a claim falls; 2 an error, told in one line; 130 interrupted.
+    """
+
+
+# ------------------------------------------------------------------ formulas and code
+
+
+@main.command(epilog=_ACT)
+@click.argument("act")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "latex", "python", "json"]),
+    default="text",
+    show_default=True,
+    help="text to read, LaTeX, Python functions, or JSON",
+)
+@click.option("--steps", is_flag=True, help="show the derivation too (text, latex)")
+def derive(act: str, style: str, steps: bool) -> None:
+    """Derive the dual kernel K and κ of an activation.
+
+    K(q_u, q_v, c) = E σ(X) σ(Y) for centred Gaussian X, Y with variances q_u, q_v and covariance
+    c, and κ(ρ) = K(1, 1, ρ).
+
+    \b
+    symcomp derive relu --steps
+    symcomp derive "Max(0,x)**2" --format latex
+    """
+    import symcomp
+
+    ker = symcomp.dual_kernel(act)
+    render = {"text": _as_text, "latex": _as_latex, "python": _as_python, "json": _as_json}
+    click.echo(render[style](ker, steps))
+
+
+@main.command(epilog=_ACT)
+@click.argument("act")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="file to write"
+)
+def generate(act: str, output: Path | None) -> None:
+    """Generate a NumPy module: kernel, losses and their gradients.
+
+    The module needs NumPy alone. Without -o it is printed.
+
+    \b
+    symcomp generate relu -o relu_loss.py
+    """
+    import symcomp
+
+    code = symcomp.generate(act)
+    if output is None:
+        click.echo(code.source, nl=False)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        code.write(output)
+        click.echo(f"wrote {output}")
+
+
+@main.command(epilog=_ACT)
+@click.argument("act")
+@click.option("-M", "M", type=int, required=True, help="number of neurons")
+@click.option("--beta", default="0", show_default=True, help="|E w| / tau, from 0 to 1")
+@click.option("--tau", default="1", show_default=True, help="root of E|w|²")
+def optimum(act: str, M: int, beta: str, tau: str) -> None:
+    """Find the best M neurons for the simplified objective F.
+
+    Shows the least F, the norm of the neurons, and their cosines with the target's mean and with
+    each other. beta and tau are exact: 0.4 is 2/5.
+
+    \b
+    symcomp optimum relu -M 3
+    symcomp optimum relu -M 3 --beta 0.4
+    """
+    import symcomp
+
+    click.echo(str(symcomp.optimum(act, M, beta=beta, tau=tau)))
+
+
+# ------------------------------------------------------------------ claims
+
+
+@main.command(epilog=_PATTERN)
+@click.argument("pattern", default="*")
+def claims(pattern: str) -> None:
+    """List the claims and their kinds of evidence.
+
+    \b
+    symcomp claims
+    symcomp claims "E*"
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    registry = _registry()
+    table = Table("claim", "title", "rests on", "evidence", "mutants")
+    for claim in (registry[i] for i in registry.select(pattern)):
+        kinds = ", ".join(dict.fromkeys(e.kind.value for e in claim.evidence))
+        below = ", ".join(claim.depends_on)
+        table.add_row(claim.id, escape(claim.title), below, kinds, str(len(claim.mutants)))
+    _console().print(table)
+
+
+_jobs = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=lambda: os.cpu_count() or 1,
+    show_default="number of cores",
+    help="worker processes; 1 works in this one",
+)
+
+
+@main.command(epilog=_PATTERN)
+@click.argument("pattern", default="*")
+@click.option("--digits", type=click.IntRange(15, 1000), default=50, show_default=True)
+@_jobs
+def check(pattern: str, digits: int, jobs: int) -> None:
+    """Check proofs, certificates and precision runs.
+
+    Comparisons at high precision use the number of digits given. Searches, simulations and
+    mutants are left to verify. Exit code 1 if a claim is refuted.
+
+    \b
+    symcomp check K1 --digits 200
+    """
+    with _workplace():
+        from proofs_checks.ledger import Kind, Settings
+
+        kinds = (Kind.PROOF, Kind.CERTIFICATE, Kind.PRECISION)
+        outcome = _run(pattern, Settings(digits=digits), jobs, kinds, mutants=False)
+        _show(outcome)
+    sys.exit(1 if outcome.fallen else 0)
+
+
+@main.command(epilog=_PATTERN)
+@click.argument("pattern", default="*")
+@click.option("--examples", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@_jobs
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    help="folder of the reports",
+)
+def verify(pattern: str, examples: int, seed: int, jobs: int, out: Path) -> None:
+    """Verify claims by all evidence; write reports.
+
+    Every mutant, a false variant of its claim, must be refuted. Writes ledger.md, ledger.json,
+    formulas.md and generated/ into the folder of reports. Exit code 1 if a claim falls: if it is
+    refuted or one of its mutants survives.
+
+    \b
+    symcomp verify
+    symcomp verify "E*" --examples 1000 --seed 7 --out /tmp/reports
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with _workplace():
+        from proofs_checks import report
+        from proofs_checks.ledger import Kind, Settings
+
+        settings = Settings(examples=examples, seed=seed)
+        outcome = _run(pattern, settings, jobs, tuple(Kind), mutants=True)
+        data = report.experiments(outcome)
+        paths = report.write(outcome, out, data)
+        _show(outcome)
+        for experiment in data:
+            click.echo("\n" + report.on_data(experiment))
+        click.echo("\nwrote " + ", ".join(str(path) for path in paths))
+    sys.exit(1 if outcome.fallen else 0)
+
+
+def _registry() -> "Registry":
+    from proofs_checks import REGISTRY
+
+    return REGISTRY
+
+
+def _run(
+    pattern: str, settings: "Settings", jobs: int, kinds: "tuple[Kind, ...]", *, mutants: bool
+) -> "Run":
+    from proofs_checks.runner import run
+
+    registry = _registry()
+    with _progress(registry, registry.with_dependencies(registry.select(pattern))) as p:
+        return run(registry, pattern, settings, jobs=jobs, kinds=kinds, mutants=mutants, progress=p)
+
+
+@contextmanager
+def _workplace() -> Iterator[None]:
+    """An environment for this process and its workers, entered before NumPy is imported.
+
+    The workers share the cores, so BLAS starts no threads of its own: they would only wait for
+    each other. Hypothesis, which would leave a folder where the user works, gets a passing one.
+    """
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
+        os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", folder)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+@contextmanager
+def _progress(registry: "Registry", ids: tuple[str, ...]) -> Iterator[Any]:
+    """A live bar for every claim, its clock running until it is settled; nothing off a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = _console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bars:
+        rows = {i: bars.add_task(f"{i} {registry[i].title}", total=None) for i in ids}
+
+        def advance(answer: "Answer") -> None:
+            bars.update(rows[answer.task.claim], completed=answer.done, total=answer.total)
+
+        yield advance
+
+
+def _show(outcome: "Run") -> None:
+    """The table, then all that must not be overlooked."""
+    from rich.markup import escape
+
+    from proofs_checks import report
+
+    console = _console()
+    console.print(report.table(outcome))
+    for style, line in report.remarks(outcome):
+        console.print(escape(line), style=style, highlight=False)
+    fallen = ", ".join(outcome.fallen) or "none"
+    count = len(outcome.results)
+    claims = "1 claim" if count == 1 else f"{count} claims"
+    console.print(f"{claims} in {outcome.seconds:.1f} s; fallen: {fallen}")
+
+
+def _console(*, stderr: bool = False) -> "Console":
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 120  # a file has no width of its own
+    return console
+
+
+# ------------------------------------------------------------------ ways to show a kernel
+
+
+def _as_text(ker: "DualKernel", steps: bool) -> str:
+    lines = [f"{ker.activation.name}: {_degree(ker)}"]
+    if steps:
+        for n, step in enumerate(ker.steps, 1):
+            lines += [f"{n}. {step.text}", _indented(step.equation)]
+    lines += [_indented(equation) for equation in _equations(ker)]
+    return "\n\n".join(lines)
+
+
+def _degree(ker: "DualKernel") -> str:
+    degree = ker.activation.degree
+    return "not homogeneous" if degree is None else f"positively homogeneous of degree {degree}"
+
+
+def _equations(ker: "DualKernel") -> "list[sympy.Eq]":
+    import sympy
+
+    K, kappa, sigma = (sympy.Function(name) for name in ("K", "kappa", "sigma"))
+    act = ker.activation
+    pairs = (
+        (sigma(act.symbol), act.expr),
+        (K(*ker.symbols), ker.expr),
+        (kappa(ker.rho), ker.correlation),
+    )
+    return [sympy.Eq(left, right, evaluate=False) for left, right in pairs]
+
+
+def _indented(equation: "sympy.Expr") -> str:
+    import sympy
+
+    drawn = sympy.pretty(equation, wrap_line=False)
+    return "\n".join(f"  {line}".rstrip() for line in drawn.splitlines())
+
+
+def _as_latex(ker: "DualKernel", steps: bool) -> str:
+    import sympy
+
+    shown = [step.equation for step in ker.steps] if steps else []
+    return "\n".join(rf"\[ {sympy.latex(equation)} \]" for equation in shown + _equations(ker))
+
+
+def _as_python(ker: "DualKernel", _: bool) -> str:
+    import sympy
+
+    arguments = ", ".join(str(symbol) for symbol in ker.symbols)
+    return "\n".join(
+        [
+            "import math",
+            *("", "", f"def kernel({arguments}):"),
+            f"    return {sympy.pycode(ker.expr)}",
+            *("", "", f"def correlation({ker.rho}):"),
+            f"    return {sympy.pycode(ker.correlation)}",
+        ]
+    )
+
+
+def _as_json(ker: "DualKernel", _: bool) -> str:
+    act = ker.activation
+    return json.dumps(
+        {
+            "name": act.name,
+            "sigma": str(act.expr),
+            "degree": act.degree,
+            "symbols": [str(symbol) for symbol in ker.symbols],
+            "kernel": str(ker.expr),
+            "correlation": str(ker.correlation),
+            "steps": [{"text": step.text, "equation": str(step.equation)} for step in ker.steps],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )

@@ -1,0 +1,287 @@
+"""An activation's population loss and gradient as the source of a standalone NumPy module."""
+
+import importlib.util
+import math
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.abc import ExecutionLoader
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from textwrap import fill
+from types import ModuleType
+
+import mpmath
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+import symcomp
+from symcomp import skeletons
+from symcomp.catalogue import Activation
+from symcomp.errors import ArgumentError
+from symcomp.kernels import DualKernel, dual_kernel
+from symcomp.printing import ALPHA, ANGLE, DIGITS, ROOT, Angular, Formula, formulas, statements
+
+__all__ = ["Generated", "generate"]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The source of a module, NumPy alone, with the losses of networks with one activation.
+
+    Its functions, all in float64 and for networks that are means over their nodes:
+
+        kernel(U, V)                                 K(u_i, v_j), (m, d), (n, d) -> (m, n)
+        loss(W, Theta, a=None, b=None)               L of (S0); W (N, d), Theta (M, d)
+        loss_and_grad(W, Theta, a=None, b=None)      L, dL/dTheta (M, d), dL/db like b
+        Target(W, a=None)                            a target prepared once, stands wherever W does
+        simplified(tau, mu, Theta, b=None)           F of (S1)
+        simplified_and_grad(tau, mu, Theta, b=None)  F, dF/dTheta (M, d), dF/db (M,)
+
+    (S0) and (S1) are this project's reconstruction. Bad arguments raise ValueError.
+    """
+
+    activation: Activation
+    source: str
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the source, UTF-8; a file at `path` is replaced whole or left as it was."""
+        target = Path(path)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(self.source)
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    def load(self) -> ModuleType:
+        """The module, made from the source in memory; tracebacks show its lines."""
+        loader = _Loader(self.source)
+        module = importlib.util.module_from_spec(ModuleSpec("symcomp_generated", loader))
+        loader.exec_module(module)
+        return module
+
+
+@dataclass(frozen=True)
+class _Loader(ExecutionLoader):
+    """Imports text that this module has generated."""
+
+    source: str
+
+    def get_source(self, fullname: str) -> str:  # noqa: ARG002
+        return self.source
+
+    def get_filename(self, fullname: str) -> str:
+        return f"{fullname}.py"
+
+
+def generate(source: str | sympy.Expr | Activation | DualKernel) -> Generated:
+    """The NumPy module of an activation, derived from its dual kernel.
+
+    source: an Activation, a catalogue name, text or an expression in x, or its dual kernel.
+    The same source gives the same bytes. Raises ArgumentError for the kernel of two different
+    activations or one that NumPy cannot evaluate, ExpressionError where no closed form is known.
+    """
+    ker = source if isinstance(source, DualKernel) else dual_kernel(source)
+    if ker.left != ker.right:
+        found = f"{ker.left.name} and {ker.right.name}"
+        raise ArgumentError(f"kernel: found that of {found}, expected one activation")
+    return Generated(ker.left, _homogeneous(ker) or _general(ker))
+
+
+# ---- positively homogeneous activations ----------------------------------------------------------
+
+
+def _homogeneous(ker: DualKernel) -> str | None:
+    """The module on κ(ρ), or None where κ and κ' are not sums of the terms of `Formula`."""
+    if ker.degree is None:
+        return None
+    functions = [Angular.of(ker.correlation, ker.rho, sympy.S.One)]
+    functions.append(functions[0].diff(ker.rho))
+    pair = formulas(*functions)
+    if pair is None:
+        return None
+    body = _engine(ker.degree, *pair) + skeletons.INTERFACE
+    exprs = [_without_names(f, ker.rho) for f in functions]
+    kernel = rf"|u|^k |v|^k κ(ρ),  ρ = <u, v>/(|u||v|),  k = {ker.degree}"
+    equations = [f"κ(ρ) = {_latex(exprs[0])}", f"κ'(ρ) = {_latex(exprs[1])}"]
+    header = _Header(ker.left, kernel, equations, skeletons.HOMOGENEOUS_IMPORTS)
+    draft = Generated(ker.left, header.text([]) + body)
+    return _tidy(header.text([_CONVENTIONS[min(ker.degree, 2)], _accuracy(draft, *pair)]) + body)
+
+
+def _engine(degree: int, kappa: Formula, slope: Formula) -> str:
+    """κ, κ' and the sums over pairs of rows."""
+    pair, form = {"kappa": kappa, "slope": slope}, kappa.form
+    curved = any(f.parts.keys() & {ROOT, 1 / ROOT, ANGLE} for f in pair.values())
+    sharpen = skeletons.SHARPEN.substitute(of_turn=form.of_turn) if curved else ""
+    angles = skeletons.ANGLES.substitute(code=_indented(form.code))
+    formulas = [angles if curved else skeletons.FLAT_ANGLES]
+    formulas += [_function(name, f) for name, f in pair.items()]
+    if any(f.series() for f in pair.values()):
+        formulas.append(skeletons.SERIES)
+    return skeletons.HOMOGENEOUS.substitute(
+        degree=degree,
+        angle_name=form.name,
+        formulas="".join(formulas),
+        push="probe.radii[:, None] ** (DEGREE - 1)"
+        if degree
+        else "_reciprocal(probe.radii)[:, None]",
+        reciprocal=skeletons.GUARDS["_reciprocal"] if degree == 0 else "",
+        sharpen=sharpen,
+        parameter=", sharp: bool" if curved else "",
+        sharpen_if="\n        if sharp:\n            _sharpen(t, some, others)" if curved else "",
+        for_slopes=", sharp=True" if curved else "",
+        for_values=f", sharp={slope.steep}" if curved else "",
+    )
+
+
+def _function(name: str, f: Formula) -> str:
+    """The code of κ or κ'."""
+    code, series = f.code(f"t.{name}"), f.series()
+    if series is not None:
+        coefficients = "\n".join(f"        {c!r}," for c in series.coefficients)
+        code += skeletons.NEARLY_OPPOSITE.substitute(
+            name=name, switch=series.switch, power=series.power, coefficients=coefficients
+        ).splitlines()
+    shown = f.expr.xreplace({ROOT: sympy.Symbol("sine")})
+    letter = {"kappa": "κ", "slope": "κ'"}[name]
+    return skeletons.FUNCTION.substitute(
+        name=name, formula=f"{letter} = {shown}", code=_indented(code)
+    )
+
+
+def _indented(lines: Iterable[str]) -> str:
+    return "\n    ".join(lines)
+
+
+def _without_names(f: Angular, rho: sympy.Symbol) -> sympy.Expr:
+    """The expression in ρ alone."""
+    return f.expr.xreplace({ROOT: sympy.sqrt(1 - rho**2), ALPHA: sympy.asin(rho)})
+
+
+# ---- the accuracy of κ and κ' --------------------------------------------------------------------
+
+
+def _accuracy(draft: Generated, *pair: Formula) -> str:
+    """A sentence on the error of the module's κ and κ', measured against 80 digits."""
+    points = _points()
+    measured = draft.load()._correlation(points)
+    clauses = [
+        f"{name} within {_error(f, points, got)}"
+        for name, f, got in zip(("κ", "κ'"), pair, measured, strict=True)
+    ]
+    return (
+        f"Accuracy, measured at {len(points)} correlations in [-1, 1], with ±1 and ±(1 - 10^-k),"
+        f" k <= 16, among them, and rounded up to a power of 2: {' and '.join(clauses)}."
+    )
+
+
+def _error(f: Formula, points: NDArray[np.float64], got: NDArray[np.float64]) -> str:
+    """The worst error in ulp; beside a change of sign, in ulp of the greatest value."""
+    inside = np.abs(points) < (1.0 if f.steep else 2.0)
+    with mpmath.workdps(2 * DIGITS):
+        wanted = [f.value(mpmath.acos(-mpmath.mpf(x))) for x in points[inside]]
+        errors = [abs(mpmath.mpf(y) - w) for y, w in zip(got[inside], wanted, strict=True)]
+    sizes = np.abs(np.array(wanted, dtype=float))
+    absolute = np.array(errors, dtype=float)
+    worst, unit = float(np.max(absolute / np.spacing(sizes))), "ulp"
+    if worst > 16 and min(wanted) < 0 < max(wanted):
+        worst, unit = float(absolute.max() / np.spacing(sizes.max())), "ulp of its greatest value"
+    # A power of 2 hides the last bits of this machine's arccos: the same text everywhere.
+    return f"{2 ** max(0, math.ceil(math.log2(max(worst, 1.0))))} {unit}"
+
+
+def _points() -> NDArray[np.float64]:
+    """Correlations all over [-1, 1], crowded at the ends."""
+    inner = np.cos(np.pi * np.arange(1, 512) / 1024)
+    right = np.concatenate([inner, 1.0 - 0.1 ** np.arange(1, 17), [1.0]])
+    return np.sort(np.concatenate([-right, right]))
+
+
+# ---- other activations ---------------------------------------------------------------------------
+
+
+def _general(ker: DualKernel) -> str:
+    """The module on K°(q_u, q_v, c) and its partial derivatives."""
+    qu, qv = (sympy.Symbol(name, nonnegative=True) for name in ("qu", "qv"))
+    c = sympy.Symbol("c", real=True)
+    expr = ker.expr.subs(dict(zip(ker.symbols, (qu, qv, c), strict=True)))
+    K = Angular.of(expr, c, qu * qv)
+    functions = _plain("_kernel", "Array", {"K": K})
+    both = {"K": K, "by_c": K.diff(c), "by_qv": K.diff(qv)}
+    functions += _plain("_kernel_and_slopes", "tuple[Array, Array, Array]", both)
+    guards = [text for name, text in skeletons.GUARDS.items() if f"{name}(" in functions]
+    header = _Header(
+        ker.left, "K°(|u|^2, |v|^2, <u, v>)", [f"K°(q_u, q_v, c) = {_latex(ker.expr)}"]
+    )
+    body = skeletons.GENERAL.substitute(formulas="".join(guards) + functions) + skeletons.INTERFACE
+    return _tidy(header.text([_GENERAL_CONVENTIONS]) + body)
+
+
+def _plain(name: str, returns: str, results: Mapping[str, Angular]) -> str:
+    """A function of qu, qv, c."""
+    code = statements({key: f.expr for key, f in results.items()}, sympy.Symbol("c", real=True))
+    if any(f.expr.has(ROOT, ALPHA) for f in results.values()):
+        code = [*skeletons.ROOT_AND_ALPHA, *code]
+    return skeletons.PLAIN_FUNCTION.substitute(name=name, returns=returns, code=_indented(code))
+
+
+# ---- the header ----------------------------------------------------------------------------------
+
+_ZERO_ROW = "Conventions: a zero row has correlation 0 with every row, and its gradient is "
+_PARALLEL = (
+    " Between exactly parallel or opposite rows the gradient is the limit, along the row; rows with"
+    " directions that agree to 2^-49 count as parallel."
+)
+_CONVENTIONS = (  # for the degrees of homogeneity 0, 1, and 2 or more
+    _ZERO_ROW + "0; so is the share of exactly parallel or opposite rows, where κ' is infinite.",
+    _ZERO_ROW
+    + "the mean of its one-sided derivatives: σ'(0) is the mean of both slopes."
+    + _PARALLEL,
+    _ZERO_ROW + "0." + _PARALLEL,
+)
+_GENERAL_CONVENTIONS = (
+    "Conventions: where a quotient is 0/0 (zero rows, parallel or opposite rows) it counts as 0."
+    " The covariance c is kept within ±sqrt(q_u q_v)."
+)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the module's docstring says of its activation."""
+
+    activation: Activation
+    kernel: str
+    equations: Sequence[str]
+    imports: str = ""
+
+    def text(self, notes: Sequence[str]) -> str:
+        return skeletons.HEADER.substitute(
+            name=_quoted(self.activation.name),
+            version=symcomp.__version__,
+            sigma=_quoted(str(self.activation.expr)),
+            kernel=self.kernel,
+            formulas="\n".join(f"    {_quoted(equation)}" for equation in self.equations),
+            notes="\n\n".join(fill(note, 98, break_on_hyphens=False) for note in notes),
+            imports=self.imports,
+        )
+
+
+def _tidy(source: str) -> str:
+    """At most two empty lines in a row."""
+    return re.sub(r"\n{4,}", "\n\n\n", source)
+
+
+def _quoted(text: str) -> str:
+    """Text that cannot end the docstring it is put into."""
+    return "".join(ch if ch.isprintable() else "?" for ch in text).replace('"', "'")
+
+
+def _latex(expr: sympy.Expr) -> str:
+    return str(sympy.latex(expr, inv_trig_style="full"))

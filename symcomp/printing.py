@@ -1,0 +1,319 @@
+"""Closed forms to NumPy source that keeps its accuracy: normal form, series, in-place statements.
+
+Kernels are written in c, root = sqrt(q - c²) and alpha = arcsin(c/sqrt q), where q = q_u q_v; the
+singular terms of their derivatives then cancel before any number is put in.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import mpmath
+import sympy
+from mpmath import mpf
+from sympy.printing.numpy import NumPyPrinter, _known_functions_numpy
+
+from symcomp.errors import ArgumentError
+
+ROOT = sympy.Symbol("root")
+ALPHA = sympy.Symbol("alpha")
+ANGLE = sympy.Symbol("angle")
+ONE = sympy.S.One
+
+DIGITS = 40
+_ORDER = 61  # of the Taylor series before it is cut
+_WORST = 3  # a series takes over where the terms add up to more than so many times their sum
+
+
+# ---- the normal form -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Angular:
+    """An expression in c, ROOT = sqrt(q - c²), ALPHA = arcsin(c/sqrt q) and other symbols."""
+
+    expr: sympy.Expr
+    c: sympy.Symbol
+    q: sympy.Expr
+
+    @staticmethod
+    def of(expr: sympy.Expr, c: sympy.Symbol, q: sympy.Expr) -> "Angular":
+        """The same expression with its roots and angles recognised."""
+        roots = {p: ROOT ** (2 * p.exp) for p in expr.atoms(sympy.Pow) if _same(p.base, q - c**2)}
+        angles = {f: ALPHA for f in expr.atoms(sympy.asin) if _same(f.args[0], c / sympy.sqrt(q))}
+        return Angular(expr.xreplace(roots | angles), c, q).reduced()
+
+    def diff(self, variable: sympy.Symbol) -> "Angular":
+        """The partial derivative, by the chain rule through ROOT and ALPHA."""
+        f, c, q = self.expr, self.c, self.q
+        of_root = sympy.diff(q - c**2, variable) / (2 * ROOT)
+        of_alpha = (sympy.diff(c, variable) - c * sympy.diff(q, variable) / (2 * q)) / ROOT
+        total = sympy.diff(f, variable) + sympy.diff(f, ROOT) * of_root
+        return Angular(total + sympy.diff(f, ALPHA) * of_alpha, c, q).reduced()
+
+    def reduced(self) -> "Angular":
+        """The same expression with ROOT² = q - c² used up: ROOT to the powers -1, 0 and 1."""
+        if not self.expr.has(ROOT, ALPHA):
+            return self
+        square = self.q - self.c**2
+        powers: dict[int, sympy.Expr] = {}
+        for term in sympy.Add.make_args(sympy.expand(self.expr)):
+            rest, power = term.as_independent(ROOT, as_Add=False)
+            n = int(power.as_base_exp()[1]) if power != 1 else 0
+            powers[n] = powers.get(n, 0) + rest
+        for n in sorted(powers, reverse=True):
+            if n > 1:
+                even = n // 2
+                powers[n - 2 * even] = powers.get(n - 2 * even, 0) + powers.pop(n) * square**even
+        for n in sorted(n for n in powers if n < 0):
+            f = sympy.expand(powers[n])
+            if f.is_polynomial(self.c):
+                quotient, powers[n] = sympy.div(f, square, self.c)
+                powers[n + 2] = powers.get(n + 2, 0) + quotient
+        total = sympy.Add(*(f * ROOT**n for n, f in powers.items()))
+        return Angular(sympy.expand(total), self.c, self.q)
+
+
+def _same(a: sympy.Expr, b: sympy.Expr) -> bool:
+    return bool(sympy.simplify(a - b) == 0)
+
+
+# ---- κ and κ' as sums of terms -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Form:
+    """Which inverse function of ρ the code calls, and arcsin(ρ) in its terms."""
+
+    name: str
+    arcsin: sympy.Expr
+    of_psi: Callable[[mpf], mpf]  # with ρ = -cos ψ
+    code: tuple[str, ...]
+    of_turn: str  # for rows at a small angle `turn` to parallel (sign 1) or opposite (sign -1)
+
+
+ARCSIN = Form(
+    name="arcsin(ρ)",
+    arcsin=ANGLE,
+    of_psi=lambda psi: psi - mpmath.pi / 2,
+    code=("np.arcsin(t.rho, out=t.angle)",),
+    of_turn="sign * (0.5 * np.pi - turn)",
+)
+ARCCOS = Form(
+    name="arccos(-ρ)",
+    arcsin=ANGLE - sympy.pi / 2,
+    of_psi=lambda psi: psi,
+    code=("np.negative(t.rho, out=t.angle)", "np.arccos(t.angle, out=t.angle)"),
+    of_turn="np.where(sign > 0.0, np.pi - turn, turn)",
+)
+
+
+@dataclass(frozen=True)
+class Series:
+    """ψ^power Σ_n coefficients[n] ψ^2n for f(-cos ψ), 0 <= ψ <= switch."""
+
+    power: int
+    coefficients: tuple[float, ...]
+    switch: float
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A function of ρ = -cos ψ: polynomials in ρ times 1, sqrt(1 - ρ²), its inverse, an angle."""
+
+    form: Form
+    parts: dict[sympy.Expr, sympy.Poly]  # basis element -> coefficient
+    rho: sympy.Symbol
+
+    @staticmethod
+    def of(f: Angular, form: Form) -> "Formula | None":
+        """f at q = 1; None if it is not of that kind."""
+        parts: dict[sympy.Expr, sympy.Poly] = {}
+        for term in sympy.Add.make_args(sympy.expand(f.expr.subs(ALPHA, form.arcsin))):
+            coefficient, basis = term.as_independent(ROOT, ANGLE, as_Add=False)
+            known = basis in (ONE, ROOT, 1 / ROOT, ANGLE)
+            if not known or not coefficient.is_polynomial(f.c) or coefficient.free_symbols - {f.c}:
+                return None
+            parts[basis] = parts.get(basis, 0) + sympy.Poly(coefficient, f.c)
+        return Formula(form, {b: p for b, p in parts.items() if not p.is_zero}, f.c)
+
+    @cached_property
+    def expr(self) -> sympy.Expr:
+        """The sum, in ROOT and ANGLE."""
+        return sympy.factor_terms(sympy.Add(*(p.as_expr() * b for b, p in self.parts.items())))
+
+    @property
+    def steep(self) -> bool:
+        """Whether the function is infinite at ρ = ±1."""
+        return 1 / ROOT in self.parts
+
+    def value(self, psi: mpf) -> mpf:
+        """f(-cos ψ) at the working precision."""
+        return sum(self._terms(psi))
+
+    def cancellation(self, psi: mpf) -> mpf:
+        """Σ|terms| / |Σ terms|, which is what adding them up may lose."""
+        values = self._terms(psi)
+        return sum(map(abs, values)) / abs(sum(values))
+
+    def _terms(self, psi: mpf) -> list[mpf]:
+        rho, sine = -mpmath.cos(psi), mpmath.sin(psi)
+        basis = {ONE: 1, ROOT: sine, 1 / ROOT: 1 / sine if sine else mpmath.inf}
+        basis[ANGLE] = self.form.of_psi(psi)
+        return [basis[b] * mpmath.polyval(p, rho) for b, p in self._numbers.items()]
+
+    @cached_property
+    def _numbers(self) -> dict[sympy.Expr, list[mpf]]:
+        with mpmath.workdps(2 * DIGITS):
+            numbers = {
+                b: [sympy.N(c, mpmath.mp.dps) for c in p.all_coeffs()]
+                for b, p in self.parts.items()
+            }
+            return {b: [mpf(c) for c in row] for b, row in numbers.items()}
+
+    def series(self) -> Series | None:
+        """The series at ψ = 0 where the function vanishes there and its terms cancel, else None.
+
+        It takes over below `switch`, beyond which no more than a factor _WORST is lost. It is cut
+        where what is left out is below 2^-56 of the value at `switch`, hence everywhere below.
+        """
+        if self.form is not ARCCOS or set(self.parts) != {ROOT, ANGLE}:
+            return None
+        with mpmath.workdps(DIGITS):
+            grid = [mpf(i) / 16 for i in range(1, 48)]
+            losing = [psi for psi in grid if self.cancellation(psi) > _WORST]
+            switch = max(losing) + mpf(1) / 16
+            taylor = mpmath.taylor(self.value, 0, _ORDER)[1::2]  # an odd function of ψ
+            first = next(n for n, c in enumerate(taylor) if abs(c) > mpf(10) ** (3 - DIGITS))
+            sizes = [abs(c) * switch ** (2 * n + 1) for n, c in enumerate(taylor)]
+            enough = abs(self.value(switch)) / 2**56
+            last = next(n for n in range(first, len(sizes)) if sum(sizes[n + 1 :]) < enough)
+            coefficients = tuple(float(c) for c in taylor[first : last + 1])
+        return Series(2 * first + 1, coefficients, float(switch))
+
+    def code(self, into: str) -> list[str]:
+        """Statements that put the function into the array `into`, in place."""
+        factor, lines = self._factor(), list[str]()
+        for basis, part in sorted(self.parts.items(), key=_length):
+            poly = sympy.Poly(part.as_expr() / factor, self.rho)
+            if not lines:
+                lines += _product(poly, basis, into)
+            elif basis == 1 and poly.is_ground:
+                lines.append(f"{into} += {_number(poly.LC())}")
+            elif basis in _NAMES and poly == 1:
+                lines.append(f"{into} += {_NAMES[basis]}")
+            else:
+                lines += [*_product(poly, basis, "t.scratch"), f"{into} += t.scratch"]
+        return lines if factor == 1 else [*lines, f"{into} *= {_number(factor)}"]
+
+    def _factor(self) -> sympy.Expr:
+        """What to take out of the sum, so that simple coefficients are left."""
+        if len(self.parts) == 1 or ROOT not in self.parts:
+            return ONE
+        if self.parts[ROOT].is_ground:
+            return self.parts[ROOT].LC()
+        return self.expr.as_independent(self.rho, ROOT, ANGLE, as_Add=False)[0]
+
+
+def formulas(kappa: Angular, slope: Angular) -> tuple[Formula, Formula] | None:
+    """κ and κ' in the form that loses least to cancellation over a grid; None if neither fits."""
+    scores: list[tuple[mpf, tuple[Formula, Formula]]] = []
+    with mpmath.workdps(DIGITS):
+        grid = [mpmath.pi * (2 * i + 1) / 128 for i in range(64)]
+        for form in (ARCSIN, ARCCOS):
+            first, second = Formula.of(kappa, form), Formula.of(slope, form)
+            if first is None or second is None:
+                return None
+            losses = [mpmath.log(f.cancellation(psi)) for f in (first, second) for psi in grid]
+            scores.append((sum(losses), (first, second)))
+    return min(scores, key=lambda score: score[0])[1]
+
+
+# ---- plain statements ----------------------------------------------------------------------------
+
+
+# Functions that the generated module defines: rounding must not leave their domains.
+_ARCSIN, _SQRT, _RECIPROCAL = map(sympy.Function, ("_arcsin", "_sqrt", "_reciprocal"))
+
+
+def statements(results: Mapping[str, sympy.Expr], shaped: sympy.Symbol) -> list[str]:
+    """NumPy source that computes the results, sharing what they share, each of the shape `shaped`.
+
+    Raises ArgumentError for a function that NumPy does not have.
+    """
+    shared, reduced = sympy.cse([_guarded(expr) for expr in results.values()])
+    lines = [f"{symbol} = {_printed(value)}" for symbol, value in shared]
+    for (name, expr), short in zip(results.items(), reduced, strict=True):
+        text = _printed(short)
+        if shaped not in expr.free_symbols:
+            text = f"np.broadcast_to({text}, {shaped}.shape)"
+        lines.append(f"{name}: Array = {text}")
+    return [*lines, f"return {', '.join(results)}"]
+
+
+def _guarded(expr: sympy.Expr) -> sympy.Expr:
+    """The same with roots of what may round below 0, quotients by 0 and arcsines guarded."""
+    expr = expr.replace(sympy.asin, _ARCSIN)
+    expr = expr.replace(
+        lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and not e.base.is_nonnegative,
+        lambda e: _SQRT(e.base) ** (2 * e.exp),
+    )
+    return expr.replace(
+        lambda e: e.is_Pow and e.exp.is_negative and not e.base.is_positive,
+        lambda e: _RECIPROCAL(e.base**-e.exp),
+    )
+
+
+def _printed(expr: sympy.Expr) -> str:
+    text = str(NumPyPrinter({"allow_unknown_functions": True}).doprint(expr))
+    known = {f.__name__ for f in (_ARCSIN, _SQRT, _RECIPROCAL)} | set(_known_functions_numpy)
+    unknown = {type(f).__name__ for f in expr.atoms(sympy.Function)} - known
+    if unknown:
+        raise ArgumentError(f"kernel: found {sorted(unknown)[0]}, expected functions NumPy has")
+    return text.replace("numpy.", "np.")
+
+
+# ---- in-place statements -------------------------------------------------------------------------
+
+_NAMES = {ROOT: "t.sine", ANGLE: "t.angle"}
+
+
+def _length(item: tuple[sympy.Expr, sympy.Poly]) -> tuple[int, bool]:
+    """Long coefficients first and constants last, so that the short ones need no scratch."""
+    basis, part = item
+    return -part.degree(), basis == 1
+
+
+def _product(poly: sympy.Poly, basis: sympy.Expr, into: str) -> list[str]:
+    """poly(ρ) times a basis element."""
+    coefficients = poly.all_coeffs()
+    factors = [_NAMES[basis]] if basis in _NAMES else []
+    while coefficients[-1] == 0:
+        coefficients.pop()
+        factors.insert(0, "t.rho")
+    if len(coefficients) > 1:
+        lines = _horner(coefficients, into)
+    elif len(factors) > 1:
+        lines = [f"np.multiply({factors.pop(0)}, {factors.pop(0)}, out={into})"]
+        factors += [_number(coefficients[0])] if coefficients[0] != 1 else []
+    elif factors:
+        lines = [f"np.multiply({factors.pop(0)}, {_number(coefficients[0])}, out={into})"]
+    else:
+        lines = [f"{into}.fill({_number(coefficients[0])})"]
+    lines += [f"{into} *= {factor}" for factor in factors]
+    if basis == 1 / ROOT:
+        lines.append(f"np.divide({into}, t.sine, out={into}, where=t.sine > 0.0)")
+        lines.append(f"{into}[t.sine == 0.0] = 0.0  # infinite there; by convention")
+    return lines
+
+
+def _horner(coefficients: list[sympy.Expr], into: str) -> list[str]:
+    lines = [f"np.multiply(t.rho, {_number(coefficients[0])}, out={into})"]
+    for c in coefficients[1:-1]:
+        lines += [f"{into} += {_number(c)}"] if c != 0 else []
+        lines += [f"{into} *= t.rho"]
+    return [*lines, f"{into} += {_number(coefficients[-1])}"]
+
+
+def _number(value: sympy.Expr) -> str:
+    return repr(float(sympy.N(value, 25)))
