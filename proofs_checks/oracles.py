@@ -21,6 +21,7 @@ Row = list[mpf]
 Network = list[tuple[mpf, Row]]  # outer weight and inner weights of each neuron
 
 _GUARD = 15  # digits that rounding may cost
+_RIDGE = mpf("0.3")  # resolves a Gaussian to 80 digits; also the sqrt(1-ρ²) where grids change
 _TAIL = 20  # digits of the Gaussian tail left to the growth of the integrand
 _LEVELS = (10, 20, 40, 80, 160)
 _BISECTIONS = 8
@@ -54,7 +55,8 @@ def expectation(
     """E f(X) g(Y), (X, Y) centred Gaussian with variances qu, qv and covariance c, c² <= qu qv.
 
     f and g are smooth between their kinks and grow at most exponentially. Kinks at 0 alone take the
-    `polar` road, others the `conditional` one; where c² = qu qv one integral is left.
+    `polar` road, others the `conditional` one, none at all the `trapezoid`; where c² = qu qv one
+    integral is left.
     Raises ValueError for c² > qu qv, QuadratureError for an undeclared kink.
     """
     kinks_f, kinks_g = tuple(kinks_f), tuple(kinks_g)
@@ -66,6 +68,9 @@ def expectation(
             slope = mpmath.sign(c) * sv / su
             cuts = [*kinks_f, *(_number(k) / slope for k in kinks_g if slope)]
             return expectation1(lambda x: f(x) * g(slope * x), qu, cuts, digits)
+    no_kinks = not (kinks_f or kinks_g)
+    if no_kinks:
+        return trapezoid(f, g, qu, qv, c, digits)
     if any(_number(k) for k in (*kinks_f, *kinks_g)):
         return conditional(f, g, qu, qv, c, kinks_f, kinks_g, digits)
     return polar(f, g, qu, qv, c, digits)
@@ -108,6 +113,61 @@ def homogeneous(
         su, sv, c, spread = _covariance(qu, qv, c, digits)
         angular = _sectors(lambda x, y: f(su * x) * g(sv * y), spread, c, digits)
         return _radial_moment(2, degree) * angular
+
+
+def trapezoid(f: Function, g: Function, qu: Any, qv: Any, c: Any, digits: int = 50) -> mpf:
+    """E f(X) g(Y) for f, g without kinks and c² < qu qv, by the trapezoidal rule in the plane.
+
+    For functions analytic in a strip its error falls like exp(-const/h): the step is cut until two
+    levels agree to 0.7 of the digits, and once more. Off |ρ| = 1 the grid is one of x and y, where
+    f and g are needed on two lines only; near it, one of x and of y's deviation given x.
+    """
+    with mpmath.workdps(digits + _GUARD):
+        su, sv, c, spread = _covariance(qu, qv, c, digits)
+        rho, gap = c / (su * sv), spread / (su * sv)
+        level = partial(_grid if gap > _RIDGE else _ridge, f, g, su, sv, rho, gap, _cutoff(digits))
+        h = max(min(gap, mpf(1)), _RIDGE) / 2
+        before = level(h)
+        for _ in range(6):
+            h /= mpf("1.5")
+            value = level(h)
+            if abs(value - before) <= mpf(10) ** (-mpf("0.7") * digits) * max(abs(value), 1):
+                return level(h / mpf("1.5"))
+            before = value
+    raise QuadratureError("E f(X) g(Y): the trapezoidal rule did not settle; is there a kink?")
+
+
+def _line(end: mpf, h: mpf) -> list[mpf]:
+    n = int(end / h) + 1
+    return [k * h for k in range(-n, n + 1)]
+
+
+def _grid(f: Function, g: Function, su: mpf, sv: mpf, rho: mpf, gap: mpf, end: mpf, h: mpf) -> mpf:
+    """Σ over x and y: the density is A(x) B(y) exp(ρxy/gap²), a geometric progression in y."""
+    line = _line(end, h)
+    weights = [mpmath.exp(-(z * z) / (2 * gap**2)) for z in line]
+    left = [f(su * z) * w for z, w in zip(line, weights, strict=True)]
+    right = [g(sv * z) * w for z, w in zip(line, weights, strict=True)]
+    total = mpf(0)
+    for z, value in zip(line, left, strict=True):
+        ratio = mpmath.exp(rho * z * h / gap**2)
+        power, row = mpmath.exp(rho * z * line[0] / gap**2), mpf(0)
+        for weight in right:
+            row += weight * power
+            power *= ratio
+        total += value * row
+    return total * h * h / (2 * mpmath.pi * gap)
+
+
+def _ridge(f: Function, g: Function, su: mpf, sv: mpf, rho: mpf, gap: mpf, end: mpf, h: mpf) -> mpf:
+    """Σ over x and the deviation of y from ρx, whose own step need not be as fine."""
+    step = max(h, _RIDGE)
+    across = [(gap * z, mpmath.exp(-(z * z) / 2)) for z in _line(end, step)]
+    total = mpf(0)
+    for z in _line(end, h):
+        row = mpmath.fsum(g(sv * (rho * z + y)) * w for y, w in across)
+        total += f(su * z) * mpmath.exp(-(z * z) / 2) * row
+    return total * h * step / (2 * mpmath.pi)
 
 
 def conditional(

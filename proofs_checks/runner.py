@@ -148,7 +148,7 @@ def run(
     pattern: str = "*",
     settings: Settings | None = None,
     *,
-    jobs: int = 1,
+    jobs: int = 0,
     budget: float = BUDGET,
     kinds: Sequence[Kind] = tuple(Kind),
     mutants: bool = True,
@@ -156,14 +156,14 @@ def run(
 ) -> Run:
     """Run the claims that match ``pattern``, and what they depend on, and compute their verdicts.
 
-    ``jobs`` worker processes share the tasks; one job runs in this process. ``budget`` is in
-    seconds per task. ``kinds`` restricts the evidence, ``mutants=False`` leaves the mutants out.
+    ``jobs`` worker processes share the tasks; with 0 all runs in this process, where a crash or a
+    hang outside Python is not survived. ``budget`` is in seconds per task. ``kinds`` restricts the evidence, ``mutants=False`` leaves the mutants out.
     ``progress`` is called after each task. Mutants are tried against the cheapest evidence first
     and stop at the first that refutes them. Raises ``ArgumentError`` for a pattern without match,
-    ``jobs`` < 1 or ``budget`` <= 0.
+    ``jobs`` < 0 or ``budget`` <= 0.
     """
-    if jobs < 1:
-        raise ArgumentError(f"jobs: got {jobs}, expected at least 1")
+    if jobs < 0:
+        raise ArgumentError(f"jobs: got {jobs}, expected 0 or more")
     if not budget > 0:
         raise ArgumentError(f"budget: got {budget}, expected a positive number of seconds")
     start = time.perf_counter()
@@ -171,7 +171,7 @@ def run(
     selected = registry.select(pattern)
     ids = registry.with_dependencies(selected)
     book = _Book(registry, ids, selected if mutants else (), kinds)
-    source = (_here if jobs == 1 else _elsewhere)(registry, book, settings, jobs, budget)
+    source = (_elsewhere if jobs else _here)(registry, book, settings, jobs, budget)
     with closing(source):  # stops the workers also when progress raises
         for task, finding, seconds in source:
             progress(book.enter(task, finding, seconds))
@@ -277,9 +277,10 @@ def _elsewhere(
                 busy[worker.pipe] = worker
             for worker in _finished_or_overdue(busy):
                 del busy[worker.pipe]
-                yield (worker.task, *worker.collect())
+                answer = (worker.task, *worker.collect())
                 if worker.process.is_alive():
                     idle.append(worker)
+                yield answer
     finally:
         for worker in (*idle, *busy.values()):
             worker.stop()

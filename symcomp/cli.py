@@ -171,7 +171,7 @@ _jobs = click.option(
     type=click.IntRange(min=1),
     default=lambda: os.cpu_count() or 1,
     show_default="number of cores",
-    help="worker processes; 1 works in this one",
+    help="worker processes",
 )
 
 

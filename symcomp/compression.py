@@ -21,7 +21,7 @@ from symcomp.codegen import generate
 from symcomp.errors import ArgumentError
 from symcomp.frames import simplex_etf
 from symcomp.kernels import DualKernel, dual_kernel
-from symcomp.networks import TwoLayerNetwork, real_array
+from symcomp.networks import TwoLayerNetwork, check_count, real_array
 
 Array: TypeAlias = NDArray[np.float64]
 Real: TypeAlias = Callable[[mpmath.mpf], mpmath.mpf]
@@ -118,7 +118,8 @@ def optimum(
     if ker.left.convex is not True or zero == 0:
         found = ker.left.name
         raise ArgumentError(f"activation: found {found}, expected a convex one that is not linear")
-    _check_count("M", M)
+    check_count("M", M)
+    check_count("digits", digits)
     b, t = rational(exact(beta, "beta")), rational(exact(tau, "tau"))
     if not 0 <= b <= 1:
         raise ArgumentError(f"beta is {beta}; expected a number in [0, 1]")
@@ -286,8 +287,8 @@ def minimise(
     loss at any start. Raises ArgumentError for other targets or shapes.
     """
     net = target if isinstance(target, TwoLayerNetwork) else TwoLayerNetwork(target)
-    _check_count("M", M)
-    _check_count("starts", starts, 1 if first is None else 0)
+    check_count("M", M)
+    check_count("starts", starts, 1 if first is None else 0)
     if net.a.ndim != 1:
         raise ArgumentError(f"a has shape {net.a.shape}; expected one output, ({net.N},)")
     problem = _problem(net, net.W, module)
@@ -434,8 +435,8 @@ def compress(
     local minimum is certain. Raises ArgumentError for a bias or a nonzero mean, which need the
     shifted kernel, for a cov that is not symmetric positive semidefinite, or for a zero network.
     """
-    _check_count("M", M)
-    _check_count("starts", starts)
+    check_count("M", M)
+    check_count("starts", starts)
     if M > net.N:
         raise ArgumentError(f"M is {M}; expected at most the number of nodes, {net.N}")
     if signs not in SIGNS:
@@ -481,9 +482,8 @@ def _square_root(cov: Array, d: int) -> tuple[Array, Array]:
 def _starts_near(problem: _Problem, M: int, starts: int, seed: int) -> list[Array]:
     """Alternately M nodes of the target, the heavy ones likelier, and Gaussian rows."""
     rng = np.random.default_rng(seed)
-    weight = np.linalg.norm(problem.W, axis=1) * np.abs(problem.a).reshape(len(problem.W), -1).sum(
-        1
-    )
+    outer = np.abs(problem.a).reshape(len(problem.W), -1).sum(axis=1)
+    weight = np.linalg.norm(problem.W, axis=1) * outer
     weight += _RANK * weight.max() or 1.0  # every node has a chance
     points = _random_starts(starts, (M, problem.W.shape[1]), problem.unit, seed)
     for i in range(0, starts, 2):
@@ -507,8 +507,3 @@ def _best_outer(problem: _Problem, signs: str, Theta: Array) -> Array:
         c = np.column_stack([nnls((axes * lengths).T, column)[0] for column in aim.T])
     b: Array = (c * (M / N)).reshape((M, *problem.a.shape[1:]))
     return b
-
-
-def _check_count(name: str, value: int, least: int = 1) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ArgumentError(f"{name} is {value!r}; expected an integer >= {least}")

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import hadamard
 
 from symcomp.errors import ArgumentError
+from symcomp.networks import check_count
 
 Matrix: TypeAlias = NDArray[np.float64]
 Signs: TypeAlias = NDArray[np.int64]
@@ -44,8 +45,8 @@ def welch_bound(d: int, M: int) -> float:
 
     Raises ArgumentError unless d and M are positive integers.
     """
-    _check_count("d", d, 1)
-    _check_count("M", M, 1)
+    check_count("d", d)
+    check_count("M", M)
     return sqrt((M - d) / (d * (M - 1))) if d < M else 0.0
 
 
@@ -55,10 +56,10 @@ def simplex_etf(M: int, d: int | None = None) -> Matrix:
     Returns (M, d), float64, each entry right to rounding; d defaults to M - 1 and more coordinates
     are zeros. M = 1 is one unit vector. Raises ArgumentError unless d >= max(M - 1, 1).
     """
-    _check_count("M", M, 1)
+    check_count("M", M)
     least = max(M - 1, 1)
     d = least if d is None else d
-    _check_count("d", d, least)
+    check_count("d", d, least)
     U = np.zeros((M, d))
     if M == 1:
         U[0, 0] = 1.0
@@ -75,9 +76,9 @@ def equiangular_cone(M: int, s: float, d: int | None = None) -> Matrix:
     All inner products are (M s² - 1)/(M - 1) and <v, u_j> = s. Returns (M, d), float64; d defaults
     to M. Raises ArgumentError unless M >= 2, d >= M and s is in [-1, 1].
     """
-    _check_count("M", M, 2)
+    check_count("M", M, 2)
     d = M if d is None else d
-    _check_count("d", d, M)
+    check_count("d", d, M)
     if not -1 <= s <= 1:
         raise ArgumentError(f"s is {s}; expected a cosine in [-1, 1]")
     axis = np.full((M, 1), float(s))
@@ -93,8 +94,8 @@ def real_etf(d: int, M: int) -> Matrix:
     (M - d, M) of each. The simplex, (5, 10), (7, 28) and the Steiner frames are centred (sum zero).
     Raises ArgumentError for any other size.
     """
-    _check_count("d", d, 1)
-    _check_count("M", M, d)
+    check_count("d", d)
+    check_count("M", M, d)
     if d == M:
         return np.eye(d)
     if d + 1 == M:
@@ -132,7 +133,7 @@ def diagnostics(U: ArrayLike, d: int | None = None) -> Diagnostics:
     if not (np.isfinite(lengths).all() and lengths.min() > 0):
         raise ArgumentError("U has a zero or non-finite row; expected M directions")
     M, d = len(rows), rows.shape[1] if d is None else d
-    _check_count("d", d, 1)
+    check_count("d", d)
     units = rows / lengths
     gram = units @ units.T
     angles = np.abs(gram[~np.eye(M, dtype=bool)])
@@ -207,8 +208,3 @@ def _factor(gram: Matrix, d: int) -> Matrix:
 
 def _is_prime(n: int) -> bool:
     return n > 1 and all(n % k for k in range(2, isqrt(n) + 1))
-
-
-def _check_count(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ArgumentError(f"{name} is {value!r}; expected an integer >= {least}")

@@ -157,9 +157,8 @@ def draw_weights(
     z has i.i.d. entries of mean 0 and variance 1 from `law`, a name in LAWS. Returns (N, d),
     float64, the same for the same seed. Raises ArgumentError unless N, d >= 1, τ > 0, β in [0, 1].
     """
-    for name, count in (("N", N), ("d", d)):
-        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-            raise ArgumentError(f"{name} is {count!r}; expected an integer >= 1")
+    check_count("N", N)
+    check_count("d", d)
     if law not in LAWS:
         raise ArgumentError(f"law is {law!r}; expected one of {tuple(LAWS)}")
     if not 0 < tau < inf:
@@ -191,3 +190,9 @@ def real_array(name: str, value: ArrayLike) -> Array:
         raise ArgumentError(f"{name} contains NaN or infinity; expected finite numbers")
     copy.flags.writeable = False
     return copy
+
+
+def check_count(name: str, value: int, least: int = 1) -> None:
+    """Raise ArgumentError naming the argument unless value is an integer >= least."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ArgumentError(f"{name} is {value!r}; expected an integer >= {least}")

@@ -75,7 +75,7 @@ class Angular:
 
 
 def _same(a: sympy.Expr, b: sympy.Expr) -> bool:
-    return bool(sympy.simplify(a - b) == 0)
+    return bool(sympy.expand(a - b) == 0)
 
 
 # ---- κ and κ' as sums of terms -------------------------------------------------------------------
@@ -147,30 +147,40 @@ class Formula:
         """Whether the function is infinite at ρ = ±1."""
         return 1 / ROOT in self.parts
 
-    def value(self, psi: mpf) -> mpf:
+    @property
+    def digits(self) -> int:
+        """Working precision: DIGITS of f are left a float above ρ = -1, where its terms cancel."""
+        return 2 * DIGITS + 20 * max(int(p.degree()) for p in self.parts.values())
+
+    def at(self, rho: float) -> mpf:
+        """f(ρ) to at least DIGITS digits."""
+        with mpmath.workdps(self.digits):
+            x = mpf(rho)
+            return sum(self._terms(x, mpmath.sqrt((1 - x) * (1 + x)), mpmath.acos(-x)))
+
+    def at_angle(self, psi: mpf) -> mpf:
         """f(-cos ψ) at the working precision."""
-        return sum(self._terms(psi))
+        return sum(self._terms(-mpmath.cos(psi), mpmath.sin(psi), psi))
 
     def cancellation(self, psi: mpf) -> mpf:
-        """Σ|terms| / |Σ terms|, which is what adding them up may lose."""
-        values = self._terms(psi)
+        """Σ|terms| / |Σ terms| at ρ = -cos ψ, which is what adding them up may lose."""
+        values = self._terms(-mpmath.cos(psi), mpmath.sin(psi), psi)
         return sum(map(abs, values)) / abs(sum(values))
 
-    def _terms(self, psi: mpf) -> list[mpf]:
-        rho, sine = -mpmath.cos(psi), mpmath.sin(psi)
+    def _terms(self, rho: mpf, sine: mpf, psi: mpf) -> list[mpf]:
         basis = {ONE: 1, ROOT: sine, 1 / ROOT: 1 / sine if sine else mpmath.inf}
         basis[ANGLE] = self.form.of_psi(psi)
         return [basis[b] * mpmath.polyval(p, rho) for b, p in self._numbers.items()]
 
     @cached_property
     def _numbers(self) -> dict[sympy.Expr, list[mpf]]:
-        with mpmath.workdps(2 * DIGITS):
-            numbers = {
-                b: [sympy.N(c, mpmath.mp.dps) for c in p.all_coeffs()]
-                for b, p in self.parts.items()
+        with mpmath.workdps(self.digits):
+            return {
+                basis: [mpf(sympy.N(c, self.digits)) for c in poly.all_coeffs()]
+                for basis, poly in self.parts.items()
             }
-            return {b: [mpf(c) for c in row] for b, row in numbers.items()}
 
+    @cached_property
     def series(self) -> Series | None:
         """The series at ψ = 0 where the function vanishes there and its terms cancel, else None.
 
@@ -183,10 +193,10 @@ class Formula:
             grid = [mpf(i) / 16 for i in range(1, 48)]
             losing = [psi for psi in grid if self.cancellation(psi) > _WORST]
             switch = max(losing) + mpf(1) / 16
-            taylor = mpmath.taylor(self.value, 0, _ORDER)[1::2]  # an odd function of ψ
+            taylor = mpmath.taylor(self.at_angle, 0, _ORDER)[1::2]  # an odd function of ψ
             first = next(n for n, c in enumerate(taylor) if abs(c) > mpf(10) ** (3 - DIGITS))
             sizes = [abs(c) * switch ** (2 * n + 1) for n, c in enumerate(taylor)]
-            enough = abs(self.value(switch)) / 2**56
+            enough = abs(self.at_angle(switch)) / 2**56
             last = next(n for n in range(first, len(sizes)) if sum(sizes[n + 1 :]) < enough)
             coefficients = tuple(float(c) for c in taylor[first : last + 1])
         return Series(2 * first + 1, coefficients, float(switch))

@@ -181,6 +181,7 @@ def test_agreement_rejects(got: mpmath.mpf, wanted: mpmath.mpf) -> None:
     finding = agreement([("good", 1, 1), ("bad", got, wanted)], 50)
     assert finding.outcome is F
     assert finding.figure.startswith("1 of 2 points")
+    assert not finding.figure.endswith("worst error 0.0")
     assert finding.counterexample.startswith("bad: got ")
 
 
@@ -222,7 +223,8 @@ def test_falsify_finds_shrinks_and_shows_a_counterexample() -> None:
     )
     assert finding.outcome is F
     assert finding.counterexample == "n = 92, m = 9"
-    assert finding.figure.startswith("margin -1 after ")
+    assert finding.figure == f"margin -1 after {finding.met} examples"
+    assert finding.tried == finding.met < 30  # what shrinking tries is not counted
 
 
 def test_falsify_searches_as_its_settings_say() -> None:

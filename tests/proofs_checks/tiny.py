@@ -1,6 +1,7 @@
 """Small registries for the tests of the ledger, the runner, the reports and the command line."""
 
 import os
+import signal
 import time
 from dataclasses import dataclass
 
@@ -124,6 +125,11 @@ def hang(*_: object) -> Finding:
     return holds()
 
 
+def hang_deaf(*_: object) -> Finding:
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    return hang()
+
+
 def hang_in_search(_: int, settings: Settings) -> Finding:
     def margin(x: float) -> float:
         time.sleep(60)
@@ -133,6 +139,12 @@ def hang_in_search(_: int, settings: Settings) -> Finding:
 
 
 TROUBLE = Registry(
-    (claim("X1", crash), claim("X2", raise_), claim("X3", hang), claim("X4", hang_in_search)),
+    (
+        claim("X1", crash),
+        claim("X2", raise_),
+        claim("X3", hang),
+        claim("X4", hang_in_search),
+        claim("X5", hang_deaf),
+    ),
     home="tests.proofs_checks.tiny:TROUBLE",
 )

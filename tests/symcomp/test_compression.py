@@ -172,6 +172,7 @@ def test_optimum_as_text():
         ({"M": 2.0}, "M is 2.0"),
         ({"beta": "1.5"}, r"beta is 1.5; expected a number in \[0, 1\]"),
         ({"beta": float("nan")}, "beta: found nan"),
+        ({"digits": 0}, "digits is 0; expected an integer >= 1"),
         ({"tau": 0}, "tau is 0; expected a positive number"),
         ({"d": 2}, "d is 2; E2 needs d >= M - 1 = 3 for M = 4"),
         ({"d": 3, "beta": "0.4"}, "d is 3; E4 needs d >= M = 4 for M = 4"),
@@ -241,6 +242,10 @@ def test_agreement_of_starts_is_seen_and_denied(relu):
     rough = minimise(draw_weights(30, 12, seed=2), 6, starts=3, module=relu)
     assert not rough.agree
     assert max(rough.values) - min(rough.values) > 1e-6
+    assert rough.value == min(rough.values)
+    compare(
+        [("value", rough.value, relu.loss(draw_weights(30, 12, seed=2), rough.Theta))], rtol=1e-9
+    )
 
 
 def test_a_start_that_cannot_be_improved_is_kept(relu):
