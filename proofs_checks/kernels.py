@@ -17,6 +17,7 @@ import symcomp
 from proofs_checks import oracles
 from proofs_checks.checks import agreement, certify, combine, falsify, identities, signs
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
+from proofs_checks.reference import REFERENCE, Real
 from proofs_checks.strategies import correlations, gram_matrices
 from symcomp.antiderivatives import C
 from symcomp.balls import ball, exact
@@ -24,16 +25,10 @@ from symcomp.catalogue import Activation
 from symcomp.expectations import QU, QV, Step, stein
 from symcomp.kernels import RHO
 
-Real = Callable[[mpf], mpf]
-
-# σ once more, by hand and without SymPy: what the oracles integrate. All kinks are at 0.
+# Those that homogeneous oracles reach quickly.
 SIGMA: dict[str, Real] = {
-    "relu": oracles.relu,
-    "leaky_relu": lambda x: x if x > 0 else x / 100,
-    "abs": abs,
-    "step": lambda x: mpf(x > 0),
-    "sign": mpmath.sign,
-    "identity": lambda x: x,
+    name: REFERENCE[name].sigma
+    for name in ("relu", "leaky_relu", "abs", "step", "sign", "identity")
 }
 
 # Crowded near -1, 0 and 1; (q_u, q_v, c) with unequal variances too.
@@ -97,7 +92,7 @@ def _changed(name: str, change: Callable[[sympy.Expr], sympy.Expr]) -> Mutant[Ca
 
 def _replay(kernels: Catalogue, _: Settings) -> Finding:
     """Each rung is the derivative of the next, its value at c = 0 a product of means; so is K."""
-    return combine(*(identities(_rungs(d)) for d in kernels))
+    return identities(row for d in kernels for row in _rungs(d))
 
 
 def _rungs(d: Derived) -> Iterator[tuple[str, sympy.Expr, sympy.Expr]]:
@@ -114,7 +109,7 @@ def _rungs(d: Derived) -> Iterator[tuple[str, sympy.Expr, sympy.Expr]]:
         below, order = values[order], order + 1
     elementary = next(s.equation.rhs for s in d.steps if s.text.startswith("the expectation"))
     yield f"{name}: the elementary rung", sympy.diff(below, C) if order else below, elementary
-    yield f"{name}: Stein's recursion agrees", d.expr, stein(f, f)
+    yield f"{name}: Stein's recursion agrees", d.expr, stein(f, f)[0]
 
 
 def _order(step: Step) -> int:

@@ -385,6 +385,11 @@ def _list(ker: DualKernel) -> Iterator[tuple[str, str, sympy.Expr]]:
     yield "Its slope", r"\kappa'(\rho)", slope
     yield "Population loss (S0)", "L_N", objectives.population_loss(ker)
     yield "Simplified objective (S1)", "F", objectives.simplified_objective(ker)
+    # |w|² tends to τ² and <w, w'> to |μ|², so E K(w, w) - E K(w, w') tends to this.
+    tau2, mu2 = objectives.TAU**2, objectives.MU**2
+    own, other = (objectives.kernel_at(ker, tau2, tau2, c) for c in (tau2, mu2))
+    variance = sympy.simplify(own - other)
+    yield r"Variance of the target's draw as $d \to \infty$ (S2)", "V", variance
     best = objectives.simplex_optimum(ker)
     yield r"Energy of the simplex (E2)", "E_M", best.energy
     yield r"Norm of its vectors at $\mu = 0$ (E2)", r"|\theta_j|", best.radius

@@ -157,9 +157,10 @@ def run(
     """Run the claims that match ``pattern``, and what they depend on, and compute their verdicts.
 
     ``jobs`` worker processes share the tasks; with 0 all runs in this process, where a crash or a
-    hang outside Python is not survived. ``budget`` is in seconds per task. ``kinds`` restricts the evidence, ``mutants=False`` leaves the mutants out.
-    ``progress`` is called after each task. Mutants are tried against the cheapest evidence first
-    and stop at the first that refutes them. Raises ``ArgumentError`` for a pattern without match,
+    hang outside Python is not survived. ``budget`` is in seconds per task. ``kinds`` restricts
+    the evidence, ``mutants=False`` leaves the mutants out. ``progress`` is called after each task.
+    Mutants are tried against the cheapest evidence first and stop at the first that refutes them.
+    Raises ``ArgumentError`` for a pattern without match, for
     ``jobs`` < 0 or ``budget`` <= 0.
     """
     if jobs < 0:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import TypeAlias
 
 import flint
 import mpmath
@@ -10,9 +11,11 @@ import sympy
 from flint import arb, fmpq
 
 from symcomp.errors import ArgumentError, ExpressionError
+from symcomp.special import BivariateNormalCDF
+from symcomp.special import ball as bivariate_ball
 
 Ball = arb | fmpq
-Number = int | float | str | Fraction | sympy.Rational | mpmath.mpf | fmpq
+Number: TypeAlias = "int | float | str | Fraction | sympy.Rational | mpmath.mpf | fmpq"
 
 # A ball that still straddles 0 at this many times the digits asked for is taken up exactly.
 _PATIENCE = 16
@@ -82,13 +85,14 @@ def _power(base: Ball, exponent: Ball) -> Ball:
     if not isinstance(exponent, fmpq):
         return arb(base) ** exponent
     if exponent.q == 1:
-        n = int(exponent.p)
-        if isinstance(base, fmpq) and base == 0 and n < 0:
-            return arb.nan()
-        return base**n
+        return _whole_power(base, int(exponent.p))
     if exponent.q == 2:
-        return _square_root(base) ** int(exponent.p)
+        return _whole_power(_square_root(base), int(exponent.p))
     return arb(base) ** arb(exponent)
+
+
+def _whole_power(base: Ball, n: int) -> Ball:
+    return arb.nan() if n < 0 and isinstance(base, fmpq) and base == 0 else base**n
 
 
 def _square_root(x: Ball) -> Ball:
@@ -128,6 +132,8 @@ _FUNCTIONS: dict[type, Callable[..., arb]] = {
     sympy.erfc: arb.erfc,
     sympy.gamma: arb.gamma,
     sympy.Abs: abs,
+    sympy.erfi: arb.erfi,
+    BivariateNormalCDF: bivariate_ball,
 }
 
 

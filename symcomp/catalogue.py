@@ -1,13 +1,19 @@
 """What σ is: the catalogue, and σ from a user's expression; its properties are derived."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
+import flint
 import sympy
 
+from symcomp.balls import ball, exact
 from symcomp.errors import ArgumentError, ExpressionError
 from symcomp.parsing import X, parse, parse_number
 from symcomp.terms import Form, branches, form
+
+# Beyond this many operations SymPy's rational simplification takes seconds.
+_LARGEST = 80
 
 __all__ = ["Activation", "activation", "activations"]
 
@@ -61,6 +67,18 @@ class Activation:
         """Whether σ'' >= 0 as a distribution; None where SymPy cannot decide."""
         return self._nonnegative_derivative(2)
 
+    @cached_property
+    def lipschitz(self) -> sympy.Expr | None:
+        """sup |σ'|, ∞ where σ jumps or outgrows every line; None where no closed form is found."""
+        breaks, pieces = branches(self.expr)
+        ends = [-sympy.oo, *breaks, sympy.oo]
+        for at, left, right in zip(breaks, pieces, pieces[1:], strict=False):
+            if sympy.simplify((right - left).subs(X, at)) != 0:
+                return sympy.oo
+        slopes = [sympy.diff(piece, X) for piece in pieces]
+        sups = [_sup(slope, a, b) for slope, a, b in zip(slopes, ends, ends[1:], strict=False)]
+        return None if None in sups else sympy.Max(*sups)
+
     def _nonnegative_derivative(self, order: int) -> bool | None:
         """The smooth part of σ^(order) and its Dirac masses are all >= 0."""
         breaks, pieces = branches(self.expr)
@@ -89,7 +107,9 @@ def _monomial_degree(piece: sympy.Expr) -> int | None:
 
 
 def _nonnegative_on(expr: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> bool | None:
-    """Whether expr >= 0 on (low, high), decided by a substitution of signed symbols."""
+    """Whether expr >= 0 on (low, high): a ball that is negative refutes, SymPy's signs prove."""
+    if _negative_somewhere(expr, low, high):
+        return False
     t = sympy.Dummy("t", positive=True)
     if low.is_infinite and high.is_infinite:
         halves = [expr.subs(X, t), expr.subs(X, -t)]
@@ -99,10 +119,60 @@ def _nonnegative_on(expr: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> bool
         halves = [expr.subs(X, low + t)]
     else:
         halves = [expr.subs(X, (low + high * t) / (1 + t))]
-    signs = [sympy.factor(half).is_nonnegative for half in halves]
-    if False in signs:
+    return True if all(_decided_nonnegative(half, t) for half in halves) else None
+
+
+def _sup(slope: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> sympy.Expr | None:
+    """sup |slope| on (low, high), from its limits and the zeros of its derivative."""
+    a, b = sympy.Wild("a", exclude=[X]), sympy.Wild("b")
+    for wave in (sympy.sin, sympy.cos):
+        match = slope.match(a * wave(b))
+        if match and match[a] != 0 and low.is_infinite and high.is_infinite:
+            return abs(match[a])
+    zeros = _zeros(sympy.diff(slope, X))
+    if zeros is None:
+        return None
+    inner = [z for z in zeros if (z > low) == True and (z < high) == True]  # noqa: E712
+    values = [sympy.limit(slope, X, low, "+"), sympy.limit(slope, X, high, "-")]
+    values += [slope.subs(X, z) for z in inner]
+    return sympy.Max(*(sympy.Abs(sympy.simplify(value)) for value in values))
+
+
+def _zeros(expr: sympy.Expr) -> list[sympy.Expr] | None:
+    """Real zeros of a polynomial times exponentials, or of a rational function of exp(x)."""
+    if expr.count_ops() > _LARGEST:
+        return None
+    u = sympy.Dummy("u", positive=True)
+    rational = sympy.powsimp(sympy.expand(expr.rewrite(sympy.exp)))
+    rational = sympy.factor(rational.subs(sympy.exp(X), u).subs(sympy.exp(-X), 1 / u))
+    zeros: list[sympy.Expr] = []
+    for factor in sympy.Mul.make_args(sympy.numer(sympy.together(rational))):
+        base = factor.as_base_exp()[0]
+        if base.is_polynomial(X) and not base.has(u):
+            zeros += [] if not base.has(X) else sympy.real_roots(sympy.Poly(base, X))
+        elif base.is_polynomial(u) and not base.has(X):
+            zeros += [sympy.log(r) for r in sympy.real_roots(sympy.Poly(base, u)) if r > 0]
+        elif not isinstance(factor, sympy.exp):
+            return None
+    return zeros
+
+
+def _decided_nonnegative(expr: sympy.Expr, t: sympy.Symbol) -> bool:
+    """SymPy's answer for expr as it is, factored, or rational in u = exp(t) - 1 > 0."""
+    u = sympy.Dummy("u", positive=True)
+    exponential = sympy.powsimp(sympy.expand(expr.rewrite(sympy.exp)))
+    rational = exponential.subs(sympy.exp(t), 1 + u).subs(sympy.exp(-t), 1 / (1 + u))
+    forms = (expr, sympy.factor(expr), sympy.factor(rational))
+    return any(form.is_nonnegative for form in forms)
+
+
+def _negative_somewhere(expr: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> bool:
+    if expr.free_symbols - {X}:
         return False
-    return True if all(signs) else None
+    with flint.ctx.workprec(128):
+        points = [sympy.Rational(k, 8) for k in range(-64, 65)]
+        inside = [p for p in points if (p > low) == True and (p < high) == True]  # noqa: E712
+        return any(ball(expr, {X: exact(p)}) < 0 for p in inside)
 
 
 # ---- the catalogue -------------------------------------------------------------------------------
@@ -110,19 +180,51 @@ def _nonnegative_on(expr: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> bool
 
 @dataclass(frozen=True)
 class _Entry:
-    text: str  # σ in x and its parameters
-    defaults: dict[str, str]
+    """σ as text in x and its parameters, their defaults, and the bounds of whole-number ones."""
 
+    text: str
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    whole: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    nonzero: tuple[str, ...] = ()
+
+
+_ELU = "Max(0, x) + alpha*(exp(Min(0, x)) - 1)"
+_COEFFICIENTS = {f"c{k}": "1" if k == 1 else "0" for k in range(9)}
 
 _CATALOGUE: dict[str, _Entry] = {
-    "relu": _Entry("Max(0, x)", {}),
+    "identity": _Entry("x"),
+    "relu": _Entry("Max(0, x)"),
     "leaky_relu": _Entry("Max(0, x) + slope*Min(0, x)", {"slope": "1/100"}),
-    "abs": _Entry("Abs(x)", {}),
-    "step": _Entry("Heaviside(x)", {}),
-    "sign": _Entry("sign(x)", {}),
-    "identity": _Entry("x", {}),
-    "erf": _Entry("erf(x)", {}),
-    "gelu": _Entry("x*normal_cdf(x)", {}),
+    "abs": _Entry("Abs(x)"),
+    "step": _Entry("Heaviside(x)"),
+    "sign": _Entry("sign(x)"),
+    "relu_power": _Entry("Max(0, x)**k", {"k": "2"}, {"k": (1, 20)}),
+    "abs_power": _Entry("Abs(x)**k", {"k": "3"}, {"k": (1, 20)}),
+    "monomial": _Entry("x**n", {"n": "2"}, {"n": (0, 20)}),
+    "polynomial": _Entry(" + ".join(f"c{k}*x**{k}" for k in range(9)), _COEFFICIENTS),
+    "hermite": _Entry("He(n, x)", {"n": "3"}, {"n": (0, 20)}),
+    "erf": _Entry("erf(a*x + b)", {"a": "1", "b": "0"}),
+    "normal_cdf": _Entry("normal_cdf(x)"),
+    "gelu": _Entry("x*normal_cdf(x)"),
+    "gaussian": _Entry("exp(-a*x**2)", {"a": "1"}),
+    "exp": _Entry("exp(a*x)", {"a": "1"}),
+    "sin": _Entry("sin(a*x + b)", {"a": "1", "b": "0"}),
+    "cos": _Entry("cos(a*x + b)", {"a": "1", "b": "0"}),
+    "gabor": _Entry("exp(-a*x**2)*sin(b*x)", {"a": "1", "b": "1"}),
+    "hard_tanh": _Entry("Max(-1, Min(1, x))"),
+    "hard_sigmoid": _Entry("Max(0, Min(1, x/6 + 1/2))"),
+    "relu6": _Entry("Min(6, Max(0, x))"),
+    "elu": _Entry(_ELU, {"alpha": "1"}),
+    "selu": _Entry(
+        f"scale*({_ELU})", {"alpha": "1.6732632423543772", "scale": "1.0507009873554805"}
+    ),
+    "celu": _Entry("Max(0, x) + alpha*(exp(Min(0, x)/alpha) - 1)", {"alpha": "1"}, {}, ("alpha",)),
+    "tanh": _Entry("tanh(x)"),
+    "sigmoid": _Entry("sigmoid(x)"),
+    "softplus": _Entry("softplus(x)"),
+    "silu": _Entry("x*sigmoid(x)"),
+    "mish": _Entry("x*tanh(softplus(x))"),
+    "gelu_tanh": _Entry("x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x**3)))/2"),
 }
 
 
@@ -169,15 +271,29 @@ def _from_text(text: str, parameters: dict[str, object]) -> Activation:
     if unknown:
         known = ", ".join(entry.defaults) or "none"
         raise ArgumentError(f"parameter: found {unknown[0]!r} for {name}, expected one of: {known}")
-    numbers = {key: _parameter(values.get(key, text)) for key, text in entry.defaults.items()}
-    shown = ",".join(f"{key}={value}" for key, value in numbers.items())
+    numbers = {
+        key: _parameter(key, values.get(key, text), name) for key, text in entry.defaults.items()
+    }
+    shown = ",".join(f"{key}={numbers[key]}" for key in entry.defaults if key in values)
     return Activation(f"{name}:{shown}" if shown else name, parse(entry.text, {"x": X, **numbers}))
 
 
-def _parameter(value: object) -> sympy.Expr:
-    if isinstance(value, sympy.Expr):
-        return value
-    return parse_number(str(value))
+def _parameter(key: str, value: object, name: str) -> sympy.Expr:
+    """A number or symbol, in the range of the entry."""
+    entry = _CATALOGUE[name]
+    number = value if isinstance(value, sympy.Expr) else parse_number(str(value))
+    if number.is_extended_real is False or number.has(sympy.oo, sympy.nan, X):
+        raise ArgumentError(f"parameter: found {key} = {number} for {name}, expected a real number")
+    if key in entry.whole:
+        low, high = entry.whole[key]
+        if not (number.is_Integer and low <= number <= high):
+            expected = f"a whole number from {low} to {high}"
+            raise ArgumentError(
+                f"parameter: found {key} = {number} for {name}, expected {expected}"
+            )
+    if key in entry.nonzero and number.is_zero:
+        raise ArgumentError(f"parameter: found {key} = 0 for {name}, expected a nonzero number")
+    return number
 
 
 def _from_expr(expr: sympy.Expr, name: str | None = None) -> Activation:

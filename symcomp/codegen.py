@@ -13,17 +13,20 @@ from pathlib import Path
 from textwrap import fill
 from types import ModuleType
 
+import flint
 import mpmath
 import numpy as np
 import sympy
+from flint import fmpq
 from numpy.typing import NDArray
 
 import symcomp
 from symcomp import skeletons
+from symcomp.balls import ball, exact
 from symcomp.catalogue import Activation
-from symcomp.errors import ArgumentError
+from symcomp.errors import ArgumentError, ExpressionError
 from symcomp.kernels import DualKernel, dual_kernel
-from symcomp.printing import ALPHA, ANGLE, DIGITS, ROOT, Angular, Formula, formulas, statements
+from symcomp.printing import ALPHA, DIGITS, ROOT, Angular, Formula, formulas, statements
 
 __all__ = ["Generated", "generate"]
 
@@ -91,6 +94,9 @@ def generate(source: str | sympy.Expr | Activation | DualKernel) -> Generated:
     if ker.left != ker.right:
         found = f"{ker.left.name} and {ker.right.name}"
         raise ArgumentError(f"kernel: found that of {found}, expected one activation")
+    if ker.expr is None:
+        name = ker.left.name
+        raise ExpressionError(f"activation: found {name}, expected a dual kernel in closed form")
     return Generated(ker.left, _homogeneous(ker) or _general(ker))
 
 
@@ -112,26 +118,27 @@ def _homogeneous(ker: DualKernel) -> str | None:
     equations = [f"κ(ρ) = {_latex(exprs[0])}", f"κ'(ρ) = {_latex(exprs[1])}"]
     header = _Header(ker.left, kernel, equations, skeletons.HOMOGENEOUS_IMPORTS)
     draft = Generated(ker.left, header.text([]) + body)
-    return _tidy(header.text([_CONVENTIONS[min(ker.degree, 2)], _accuracy(draft, *pair)]) + body)
+    notes = [_conventions(ker.degree, curved=any(f.curved for f in pair)), _accuracy(draft, *pair)]
+    return _tidy(header.text(notes) + body)
 
 
 def _engine(degree: int, kappa: Formula, slope: Formula) -> str:
     """κ, κ' and the sums over pairs of rows."""
     pair, form = {"kappa": kappa, "slope": slope}, kappa.form
-    curved = any(f.parts.keys() & {ROOT, 1 / ROOT, ANGLE} for f in pair.values())
+    curved = any(f.curved for f in pair.values())
     sharpen = skeletons.SHARPEN.substitute(of_turn=form.of_turn) if curved else ""
     angles = skeletons.ANGLES.substitute(code=_indented(form.code))
-    formulas = [angles if curved else skeletons.FLAT_ANGLES]
-    formulas += [_function(name, f) for name, f in pair.items()]
+    pieces = [angles if curved else skeletons.FLAT_ANGLES]
+    pieces += [_function(name, f) for name, f in pair.items()]
     if any(f.series for f in pair.values()):
-        formulas.append(skeletons.SERIES)
+        pieces.append(skeletons.SERIES)
     return skeletons.HOMOGENEOUS.substitute(
         degree=degree,
         angle_name=form.name,
-        formulas="".join(formulas),
-        push="probe.radii[:, None] ** (DEGREE - 1)"
-        if degree
-        else "_reciprocal(probe.radii)[:, None]",
+        formulas="".join(pieces),
+        push="_reciprocal(probe.radii)[:, None]"
+        if degree == 0
+        else "probe.radii[:, None] ** (DEGREE - 1)",
         reciprocal=skeletons.GUARDS["_reciprocal"] if degree == 0 else "",
         sharpen=sharpen,
         parameter=", sharp: bool" if curved else "",
@@ -222,35 +229,82 @@ def _general(ker: DualKernel) -> str:
         ker.left, "K°(|u|^2, |v|^2, <u, v>)", [f"K°(q_u, q_v, c) = {_latex(ker.expr)}"]
     )
     body = skeletons.GENERAL.substitute(formulas="".join(guards) + functions) + skeletons.INTERFACE
-    return _tidy(header.text([_GENERAL_CONVENTIONS]) + body)
+    notes = [_GENERAL_CONVENTIONS + (_HALF if "root = " in functions else "")]
+    source = _tidy(header.text(notes) + body)
+    _require_accurate(ker, Generated(ker.left, source))
+    return source
 
 
 def _plain(name: str, returns: str, results: Mapping[str, Angular]) -> str:
     """A function of qu, qv, c."""
     code = statements({key: f.expr for key, f in results.items()}, sympy.Symbol("c", real=True))
     if any(f.expr.has(ROOT, ALPHA) for f in results.values()):
-        code = [*skeletons.ROOT_AND_ALPHA, *code]
+        code = [*skeletons.ROOT, *code]
+    if any(f.expr.has(ALPHA) for f in results.values()):
+        code.insert(len(skeletons.ROOT), skeletons.ALPHA)
     return skeletons.PLAIN_FUNCTION.substitute(name=name, returns=returns, code=_indented(code))
+
+
+# (q_u, q_v, c) -> tolerance; sqrt(1.25)² rounds to a neighbour of 1.25, as the lengths of rows do
+_CHECKED = {
+    (1.0, 1.0, 1.0): 1e-10,
+    (2.25, 0.25, -0.75): 1e-10,
+    (0.75, 1.5, 0.5): 1e-10,
+    (2.0, 0.5, -0.9375): 1e-10,
+    (1.25, 1.25, 1.25): 1e-6,
+    (1.25, 1.25, -1.25): 1e-6,
+}
+_INFINITE = 1e15  # at 10^-40 from the edge a derivative that size is infinite at it
+
+
+def _require_accurate(ker: DualKernel, generated: Generated) -> None:
+    """K° and its derivatives against ball arithmetic, where c² = q_u q_v against their limit."""
+    kernel_and_slopes = generated.load()._kernel_and_slopes
+    u, v, c = ker.symbols
+    exprs = [ker.expr, sympy.diff(ker.expr, c), sympy.diff(ker.expr, v)]
+    for point, tolerance in _CHECKED.items():
+        qu, qv, edge = map(exact, point)
+        inside = {u: qu, v: qv, c: edge * (1 - fmpq(1, 10**40))}
+        with flint.ctx.workprec(1000):
+            wanted = [float(ball(expr, inside)) for expr in exprs]
+        got = kernel_and_slopes(*(np.array([x]) for x in point))
+        pairs = [(float(g[0]), w) for g, w in zip(got, wanted, strict=True) if abs(w) < _INFINITE]
+        scale = max(1.0, *(abs(w) for _, w in pairs))
+        if not max(abs(g - w) for g, w in pairs) <= tolerance * scale:
+            raise ArgumentError(
+                f"activation: found {ker.left.name}, whose dual kernel loses its digits at"
+                f" (q_u, q_v, c) = {point}; expected no removable singularity"
+            )
 
 
 # ---- the header ----------------------------------------------------------------------------------
 
-_ZERO_ROW = "Conventions: a zero row has correlation 0 with every row, and its gradient is "
-_PARALLEL = (
-    " Between exactly parallel or opposite rows the gradient is the limit, along the row; rows with"
-    " directions that agree to 2^-49 count as parallel."
-)
-_CONVENTIONS = (  # for the degrees of homogeneity 0, 1, and 2 or more
-    _ZERO_ROW + "0; so is the share of exactly parallel or opposite rows, where κ' is infinite.",
-    _ZERO_ROW
-    + "the mean of its one-sided derivatives: σ'(0) is the mean of both slopes."
-    + _PARALLEL,
-    _ZERO_ROW + "0." + _PARALLEL,
-)
 _GENERAL_CONVENTIONS = (
     "Conventions: where a quotient is 0/0 (zero rows, parallel or opposite rows) it counts as 0."
-    " The covariance c is kept within ±sqrt(q_u q_v)."
+    " The covariance c is kept within ±sqrt(q_u q_v). Accuracy: K° and its derivatives were found"
+    " right to 10 digits at parallel, opposite and oblique rows."
 )
+_HALF = (
+    " Between rows that are parallel but for rounding the derivatives keep half of these digits,"
+    " since c alone does not tell how parallel they are."
+)
+
+
+def _conventions(degree: int, curved: bool) -> str:
+    """What the gradient is where the kernel has none, or is computed apart."""
+    mean = "the mean of its one-sided derivatives: σ'(0) is the mean of both slopes"
+    text = (
+        "Conventions: a zero row has correlation 0 with every row, and its gradient is"
+        f" {mean if degree == 1 else 0}."
+    )
+    if not curved:
+        return text
+    if degree == 0:
+        return f"{text} The share of exactly parallel or opposite rows, where κ' is infinite, is 0."
+    return (
+        f"{text} Between parallel or opposite rows the gradient is its limit, along the row; rows"
+        " with directions that agree to 2^-49 count as parallel."
+    )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import sympy
 
 from symcomp.antiderivatives import C, Element, add, integral_from_zero, scale, to_expr
 from symcomp.errors import DivergenceError, SymcompError
+from symcomp.parsing import X
+from symcomp.special import BivariateNormalCDF
 from symcomp.terms import Dirac, Form, Term
 
 QU = sympy.Symbol("q_u", positive=True)
@@ -45,17 +47,85 @@ def expectation(f: Form, q: sympy.Expr) -> sympy.Expr:
         z = d.at / sympy.sqrt(q)
         density = sympy.exp(-(z**2) / 2) / sympy.sqrt(2 * sympy.pi * q)
         total += d.coeff * sympy.hermite_prob(d.order, z) * density / sympy.sqrt(q) ** d.order
-    return sympy.expand(total)
+    return gathered(total)
 
 
-def stein(f: Form, g: Form) -> sympy.Expr:
-    """E f(X) g(Y) by Stein's recursion: thresholds become probabilities of Gaussian orthants.
+def stein(f: Form, g: Form) -> tuple[sympy.Expr, tuple[Step, ...]]:
+    """E f(X) g(Y) and its derivation by Stein's recursion, which never integrates in c.
 
-    Covers every pair of terms with at most two thresholds between them. Raises as `expectation`.
+    Thresholds become probabilities of Gaussian orthants: covers every pair of terms with at most
+    two thresholds between them. Raises as `expectation`.
     """
     cov = sympy.Matrix([[QU, C], [C, QV]])
-    pairs = product(f.terms, g.terms)
-    return sympy.expand(sum((_term_mean(pair, cov) for pair in pairs), sympy.S.Zero))
+    x, y = sympy.symbols("x y", real=True)
+    mean = sympy.Function("E")
+    steps = [_sum_step("f", x, f)] + ([] if f == g else [_sum_step("g", y, g)])
+    total = sympy.S.Zero
+    for s, t in product(f.terms, g.terms):
+        value = gathered(_term_mean((s, t), cov))
+        both = Form((s,)).expr() * Form((t,)).expr().subs(x, y)
+        steps.append(Step("tilt, then E (X-m) F = Σ Cov ∂F", _equation(mean(both), value)))
+        total += value
+    total = gathered(total)
+    steps.append(_step_for_kernel(0, total, "add up"))
+    return total, tuple(steps)
+
+
+def _equation(left: sympy.Expr, right: sympy.Expr) -> sympy.Eq:
+    return sympy.Eq(left, right, evaluate=False)
+
+
+def _sum_step(name: str, at: sympy.Symbol, form: Form) -> Step:
+    function = sympy.Function(name)(at)
+    return Step("as a sum of terms", _equation(function, form.expr().subs(X, at)))
+
+
+def convergence(f: Form, g: Form) -> tuple[sympy.Expr, ...]:
+    """Expressions in q_u, q_v, c that must be positive for E f(X) g(Y) to exist term by term.
+
+    With A the diagonal matrix of the exponents of a pair of terms, Σ^-1 + 2A must be positive
+    definite: det(1 + 2ΣA) > 0 and 1 + tr ΣA > 0. Empty where every exponent is nonnegative.
+    """
+    conditions: dict[sympy.Expr, None] = {}
+    for s, t in product(f.terms, g.terms):
+        if not (s.alpha.is_nonnegative and t.alpha.is_nonnegative):
+            det = (1 + 2 * s.alpha * QU) * (1 + 2 * t.alpha * QV) - 4 * s.alpha * t.alpha * C**2
+            conditions[sympy.expand(det)] = None
+            conditions[1 + s.alpha * QU + t.alpha * QV] = None
+    return tuple(conditions)
+
+
+def require_square_integrable(f: Form, name: str) -> None:
+    """Raise DivergenceError unless f lies in L2 of the standard Gaussian, saying where it ends."""
+    for t in f.terms:
+        if (1 + 4 * t.alpha).is_positive is False:
+            raise DivergenceError(
+                f"activation: found {name}, not in L2 of the standard Gaussian: "
+                f"E σ(X)² converges for Var X < {-1 / (4 * t.alpha)} only"
+            )
+
+
+def gathered(expr: sympy.Expr) -> sympy.Expr:
+    """The sum, real, with one factored coefficient for each product of special functions."""
+    masks = {f: sympy.Dummy() for f in expr.atoms(sympy.Function)}
+    unmask = {mask: f for f, mask in masks.items()}
+    groups: dict[sympy.Expr, sympy.Expr] = {}
+    # xreplace works from the outside in: only outermost functions are masked.
+    for addend in sympy.Add.make_args(sympy.expand(expr.xreplace(masks))):
+        plain, special = addend.as_independent(*unmask, as_Add=False)
+        special = sympy.powsimp(special.xreplace(unmask), combine="exp")
+        special = special.replace(sympy.exp, lambda e: sympy.exp(sympy.factor(e)))
+        groups[special] = groups.get(special, sympy.S.Zero) + plain
+    total = sum((sympy.factor(k) * special for special, k in groups.items()), sympy.S.Zero)
+    return _real(total) if total.has(sympy.I) else total
+
+
+def _real(expr: sympy.Expr) -> sympy.Expr:
+    """A real sum of exponentials of complex arguments, with cosines and sines in their place."""
+    real = gathered(sum(addend.as_real_imag()[0] for addend in sympy.Add.make_args(expr)))
+    if real.has(sympy.I, sympy.re, sympy.im):
+        raise OutsideClassError("E f(X) g(Y): found an integral that is not elementary")
+    return real
 
 
 def _term_mean(terms: tuple[Term, ...], cov: sympy.Matrix) -> sympy.Expr:
@@ -64,13 +134,13 @@ def _term_mean(terms: tuple[Term, ...], cov: sympy.Matrix) -> sympy.Expr:
     eye = sympy.eye(n)
     squeeze = eye + 2 * cov * sympy.diag(*(t.alpha for t in terms))
     det = sympy.factor(squeeze.det())
-    if det.subs({QU: 1, QV: 1, C: 0}).is_positive is False:
+    if det.is_positive is False:
         shown = " · ".join(str(t.expr()) for t in terms)
         raise DivergenceError(f"E f(X): found {shown}, which grows too fast for a Gaussian mean")
     tilted = (squeeze.adjugate() * cov / det).applyfunc(sympy.factor)
     beta = sympy.Matrix([t.beta for t in terms])
     mean = tilted * beta
-    weight = sympy.exp(sympy.expand((beta.T * mean)[0] / 2)) / sympy.sqrt(det)
+    weight = sympy.exp(sympy.factor((beta.T * mean)[0] / 2)) / sympy.sqrt(det)
     # A threshold is U > 0 with U = a X_i + b + e Z, Z an independent standard normal.
     marks = [(i, a, b, 1) for i, t in enumerate(terms) for a, b in t.soft]
     marks += [(i, 1, -t.start, 0) for i, t in enumerate(terms) if t.start is not None]
@@ -109,7 +179,7 @@ def _orthant_moment(
 def _edge(powers: tuple[int, ...], mean: list[sympy.Expr], cov: sympy.Matrix, k: int) -> sympy.Expr:
     """E F δ(U_k): the density of U_k at 0 times the mean of F given U_k = 0."""
     var = cov[k, k]
-    density = sympy.exp(-(mean[k] ** 2) / (2 * var)) / sympy.sqrt(2 * sympy.pi * var)
+    density = sympy.exp(-(mean[k] ** 2) / (2 * var)) / (sympy.sqrt(2 * sympy.pi) * _root(var))
     rest = [j for j in range(len(mean)) if j != k]
     given = [mean[j] - cov[j, k] * mean[k] / var for j in rest]
     cond = sympy.Matrix(
@@ -123,11 +193,27 @@ def _orthant(mean: list[sympy.Expr], cov: sympy.Matrix) -> sympy.Expr:
     if not mean:
         return sympy.S.One
     if len(mean) == 1:
-        return (1 + sympy.erf(mean[0] / sympy.sqrt(2 * cov[0, 0]))) / 2
-    if len(mean) == 2 and mean[0] == 0 == mean[1]:
-        r = cov[0, 1] / sympy.sqrt(cov[0, 0] * cov[1, 1])
-        return sympy.Rational(1, 4) + sympy.asin(r) / (2 * sympy.pi)
-    raise OutsideClassError("E f(X) g(Y): found thresholds away from 0, expected centred ones")
+        return (1 + sympy.erf(_scaled(mean[0], cov[0, 0]) / sympy.sqrt(2))) / 2
+    if len(mean) == 2:
+        h, k = (_scaled(m, cov[i, i]) for i, m in enumerate(mean))
+        r = sympy.factor(_scaled(_scaled(cov[0, 1], cov[0, 0]), cov[1, 1]))
+        if not h.has(sympy.I) and not k.has(sympy.I):
+            return BivariateNormalCDF(h, k, r)
+    raise OutsideClassError("E f(X) g(Y): found an orthant probability with no closed form here")
+
+
+def _root(variance: sympy.Expr) -> sympy.Expr:
+    """Square root of a positive rational function, as a quotient of roots of polynomials."""
+    top, bottom = sympy.fraction(sympy.factor(variance))
+    # SymPy may have put the sign of both on either; as q -> 0 every variance here is positive.
+    small = {s: sympy.Rational(1, 1000) if s in (QU, QV) else 0 for s in (QU, QV, C)}
+    if bottom.subs(small).could_extract_minus_sign():
+        top, bottom = -top, -bottom
+    return sympy.sqrt(top) / sympy.sqrt(bottom)
+
+
+def _scaled(mean: sympy.Expr, variance: sympy.Expr) -> sympy.Expr:
+    return sympy.factor(mean) / _root(variance)
 
 
 def _lowered(powers: tuple[int, ...], i: int) -> tuple[int, ...]:
@@ -145,16 +231,16 @@ def price(f: Form, g: Form) -> tuple[sympy.Expr, tuple[Step, ...]]:
     Raises OutsideClassError where the ladder does not end or leaves the integrable class.
     """
     rungs = _rungs(f, g)
-    steps = [_rung_step(k, pair) for k, pair in enumerate(rungs) if k or len(rungs) > 1]
+    steps = [step for k, pair in enumerate(rungs) for step in _rung_steps(k, pair)]
     n = len(rungs) - 1
     total = _elementary(*rungs[n])
-    steps.append(_value_step(n, total, "the expectation is elementary"))
+    steps.append(_step_for_kernel(n, to_expr(total), "the expectation is elementary"))
     for k in range(n - 1, -1, -1):
         left, right = (expectation(h, q) for h, q in zip(rungs[k], (QU, QV), strict=True))
         start = sympy.factor(left * right)
-        steps.append(Step(f"value at c = 0, order {k}", sympy.Eq(_kernel(k, 0), start)))
+        steps.append(Step("value at c = 0", _equation(_kernel(k, 0), start)))
         total = add(integral_from_zero(total), {Element(0): start})
-        steps.append(_value_step(k, total, "integrate from 0 to c"))
+        steps.append(_step_for_kernel(k, to_expr(total), "integrate from 0 to c"))
     return to_expr(total), tuple(steps)
 
 
@@ -165,19 +251,19 @@ def _kernel(k: int, at: sympy.Expr = C) -> sympy.Expr:
     return value if at == C else sympy.Subs(value, C, at)
 
 
-def _rung_step(k: int, pair: tuple[Form, Form]) -> Step:
-    f, g = (sympy.Function(name) for name in ("f", "g"))
-    x = sympy.Symbol("x", real=True)
-    left = sympy.Derivative(f(x), (x, k)) if k else f(x)
-    if pair[0] == pair[1]:
-        return Step(f"derivative of order {k}", sympy.Eq(left, pair[0].expr(), evaluate=False))
-    both = sympy.Tuple(left, left.subs(f, g))
-    exprs = sympy.Tuple(pair[0].expr(), pair[1].expr())
-    return Step(f"derivatives of order {k}", sympy.Eq(both, exprs, evaluate=False))
+def _step_for_kernel(k: int, value: sympy.Expr, text: str) -> Step:
+    return Step(text, _equation(_kernel(k), value))
 
 
-def _value_step(k: int, total: Sum, text: str) -> Step:
-    return Step(text, sympy.Eq(_kernel(k), to_expr(total), evaluate=False))
+def _rung_steps(k: int, pair: tuple[Form, Form]) -> list[Step]:
+    """What the k-th derivatives are; once where both activations are the same."""
+    named = {"f": pair[0]} if pair[0] == pair[1] else {"f": pair[0], "g": pair[1]}
+    text = f"derivative of order {k}" if k else "as a sum of terms"
+    functions = {name: sympy.Function(name)(X) for name in named}
+    return [
+        Step(text, _equation(sympy.Derivative(f, (X, k)) if k else f, named[name].expr()))
+        for name, f in functions.items()
+    ]
 
 
 def _rungs(f: Form, g: Form) -> list[tuple[Form, Form]]:
@@ -191,9 +277,9 @@ def _rungs(f: Form, g: Form) -> list[tuple[Form, Form]]:
     while not all(t.is_gaussian for h in rungs[-1] for t in h.terms):
         f, g = rungs[-1]
         rungs.append((f.derivative(), g.derivative()))
-    parts = [part for rung in rungs for h in rung for part in (*h.terms, *h.diracs)]
-    centred = all(p.is_centred if isinstance(p, Term) else p.at == 0 for p in parts)
-    if not centred:
+    forms = [h for rung in rungs for h in rung]
+    terms = all(t.is_centred for h in forms for t in h.terms)
+    if not (terms and all(d.at == 0 for h in forms for d in h.diracs)):
         raise OutsideClassError("E f(X) g(Y): found thresholds away from 0, expected centred ones")
     return rungs
 

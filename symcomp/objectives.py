@@ -27,12 +27,20 @@ _A, _B = IndexedBase("a"), IndexedBase("b")
 
 def kernel_at(ker: DualKernel, qu: sympy.Expr, qv: sympy.Expr, c: sympy.Expr) -> sympy.Expr:
     """K(q_u, q_v, c) with expressions in place of the symbols."""
-    return ker.expr.subs({QU: qu, QV: qv, C: c}, simultaneous=True)
+    return _closed(ker).subs({QU: qu, QV: qv, C: c}, simultaneous=True)
 
 
 def kappa(ker: DualKernel, rho: sympy.Expr) -> sympy.Expr:
     """κ(ρ) with an expression in place of the symbol."""
+    _closed(ker)
     return ker.correlation.subs(ker.rho, rho)
+
+
+def _closed(ker: DualKernel) -> sympy.Expr:
+    if ker.expr is None:
+        found = ker.left.name if ker.left == ker.right else f"{ker.left.name}, {ker.right.name}"
+        raise ArgumentError(f"kernel: found {found}, expected one with a closed form")
+    return ker.expr
 
 
 def homogeneity(ker: DualKernel) -> int:
@@ -88,6 +96,7 @@ def _self_term(ker: DualKernel, gram: IndexedBase) -> sympy.Expr:
 
 def energy_bound(ker: DualKernel, m: sympy.Expr = M, s2: sympy.Expr = S**2) -> sympy.Expr:
     """κ(1)/M + (1 - 1/M) κ((M s² - 1)/(M - 1)), the right side of E1; E(s) of E4."""
+    m, s2 = sympy.S(m), sympy.S(s2)
     return kappa(ker, sympy.S.One) / m + (1 - 1 / m) * kappa(ker, (m * s2 - 1) / (m - 1))
 
 
@@ -124,6 +133,7 @@ def simplex_optimum(ker: DualKernel, m: sympy.Expr = M) -> SimplexOptimum:
 
 def cone_value(ker: DualKernel, m: sympy.Expr = M, beta: sympy.Expr = BETA) -> sympy.Expr:
     """F/τ^2k on the equiangular cone family at its best radius: κ(β²) - κ(βs)²/E(s) (E4)."""
+    beta = sympy.S(beta)
     return kappa(ker, beta**2) - kappa(ker, beta * S) ** 2 / energy_bound(ker, m)
 
 

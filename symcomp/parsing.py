@@ -25,6 +25,12 @@ def _sigmoid(x: sympy.Expr) -> sympy.Expr:
     return 1 / (1 + sympy.exp(-x))
 
 
+def _hermite(n: sympy.Expr, x: sympy.Expr) -> sympy.Expr:
+    if not (n.is_Integer and 0 <= n <= _MAX_POWER):
+        raise ExpressionError(f"expression: found He({n}, ...), expected a degree from 0 to 64")
+    return sympy.hermite_prob(n, x)
+
+
 # name -> (constructor, least and greatest number of arguments)
 _FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], int, int]] = {
     **{
@@ -40,6 +46,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], int, int]] = {
     "max": (sympy.Max, 2, 8),
     "Min": (sympy.Min, 2, 8),
     "min": (sympy.Min, 2, 8),
+    "He": (_hermite, 2, 2),
     "relu": (lambda t: sympy.Max(0, t), 1, 1),
     "step": (sympy.Heaviside, 1, 1),
     "normal_cdf": (_normal_cdf, 1, 1),

@@ -52,26 +52,55 @@ class Angular:
         return Angular(total + sympy.diff(f, ALPHA) * of_alpha, c, q).reduced()
 
     def reduced(self) -> "Angular":
-        """The same expression with ROOT² = q - c² used up: ROOT to the powers -1, 0 and 1."""
+        """The same expression with ROOT² = q - c² used up: ROOT to the powers -1, 0 and 1.
+
+        An expression where ROOT stands inside another function or a sum's power stays as it is.
+        """
         if not self.expr.has(ROOT, ALPHA):
             return self
-        square = self.q - self.c**2
-        powers: dict[int, sympy.Expr] = {}
-        for term in sympy.Add.make_args(sympy.expand(self.expr)):
-            rest, power = term.as_independent(ROOT, as_Add=False)
-            n = int(power.as_base_exp()[1]) if power != 1 else 0
-            powers[n] = powers.get(n, 0) + rest
-        for n in sorted(powers, reverse=True):
-            if n > 1:
-                even = n // 2
-                powers[n - 2 * even] = powers.get(n - 2 * even, 0) + powers.pop(n) * square**even
-        for n in sorted(n for n in powers if n < 0):
-            f = sympy.expand(powers[n])
-            if f.is_polynomial(self.c):
-                quotient, powers[n] = sympy.div(f, square, self.c)
-                powers[n + 2] = powers.get(n + 2, 0) + quotient
-        total = sympy.Add(*(f * ROOT**n for n, f in powers.items()))
-        return Angular(sympy.expand(total), self.c, self.q)
+        square = sympy.Poly(self.q - self.c**2, self.c)
+        groups: dict[tuple[int, sympy.Expr], sympy.Poly] = {}  # ROOT^n, what is no polynomial in c
+        for term in _expanded(self.expr):
+            split = self._split(term)
+            if split is None:
+                return self
+            n, rest, poly = split
+            raised = max(n // 2, 0)
+            key = (n - 2 * raised, rest)
+            groups[key] = groups.get(key, 0) + poly * square**raised
+        for n, rest in sorted(groups, key=lambda key: key[0]):
+            if n < 0:
+                quotient, groups[n, rest] = sympy.div(groups[n, rest], square)
+                groups[n + 2, rest] = groups.get((n + 2, rest), 0) + quotient
+        parts = (poly.as_expr() * rest * ROOT**n for (n, rest), poly in groups.items())
+        return Angular(sympy.Add(*parts), self.c, self.q)
+
+    def _split(self, term: sympy.Expr) -> tuple[int, sympy.Expr, sympy.Poly] | None:
+        """A product as ROOT^n times what is no polynomial in c times a polynomial in c."""
+        power, rest, poly = 0, ONE, sympy.Poly(1, self.c)
+        for factor in sympy.Mul.make_args(term):
+            base, exponent = factor.as_base_exp()
+            if base == ROOT and exponent.is_Integer:
+                power += int(exponent)
+            elif factor.has(ROOT):
+                return None
+            elif factor.is_polynomial(self.c) and not factor.has(ALPHA):
+                poly *= sympy.Poly(factor, self.c)
+            else:
+                rest *= factor
+        return power, rest, poly
+
+
+def _expanded(expr: sympy.Expr) -> list[sympy.Expr]:
+    """The terms of a sum, numerators multiplied out and denominators left in factors."""
+    terms: list[sympy.Expr] = []
+    for term in sympy.Add.make_args(expr):
+        total = next((factor for factor in sympy.Mul.make_args(term) if factor.is_Add), None)
+        if total is None:
+            terms.append(term)
+        else:
+            terms += _expanded(sympy.Add(*(part * (term / total) for part in total.args)))
+    return terms
 
 
 def _same(a: sympy.Expr, b: sympy.Expr) -> bool:
@@ -141,6 +170,11 @@ class Formula:
     def expr(self) -> sympy.Expr:
         """The sum, in ROOT and ANGLE."""
         return sympy.factor_terms(sympy.Add(*(p.as_expr() * b for b, p in self.parts.items())))
+
+    @property
+    def curved(self) -> bool:
+        """Whether the function is more than a polynomial in ρ."""
+        return bool(self.parts.keys() - {ONE})
 
     @property
     def steep(self) -> bool:

@@ -305,11 +305,8 @@ def _arcsin(x: Array) -> Array:
 ''',
 }
 
-ROOT_AND_ALPHA = (
-    "bound = np.sqrt(qu) * np.sqrt(qv)",
-    "root = np.sqrt((bound - c) * (bound + c))",
-    "alpha = np.arctan2(c, root)  # rounded as root is, so that their errors cancel",
-)
+ROOT = ("bound = np.sqrt(qu) * np.sqrt(qv)", "root = np.sqrt((bound - c) * (bound + c))")
+ALPHA = "alpha = np.arctan2(c, root)  # rounded as root is, so that their errors cancel"
 
 GENERAL = Template('''
 

@@ -79,6 +79,10 @@ class Form:
                 diracs.append(Dirac(t.expr().subs(X, t.start), t.start))
         return Form(_collect(terms), _collect(diracs))
 
+    def shifted(self, s: sympy.Expr) -> "Form":
+        """x -> f(x + s), for f without Diracs."""
+        return Form(_collect(part for t in self.terms for part in _shifted(t, s)))
+
     def expr(self) -> sympy.Expr:
         """The distribution as a SymPy expression with Heaviside and DiracDelta."""
         total = sympy.S.Zero
@@ -110,6 +114,20 @@ def _smooth_derivative(t: Term) -> list[Term]:
             )
         )
     return parts
+
+
+def _shifted(t: Term, s: sympy.Expr) -> Iterable[Term]:
+    """t(x + s): the power expands, the rest moves along."""
+    moved = Term(
+        t.coeff * sympy.exp(-t.alpha * s**2 + t.beta * s),
+        alpha=t.alpha,
+        beta=t.beta - 2 * t.alpha * s,
+        soft=tuple((a, b + a * s) for a, b in t.soft),
+        start=None if t.start is None else t.start - s,
+    )
+    for j in range(t.power + 1):
+        ways = sympy.binomial(t.power, j) * s ** (t.power - j)
+        yield replace(moved, coeff=moved.coeff * ways, power=j)
 
 
 def _collect(parts: Iterable[Term] | Iterable[Dirac]) -> tuple:  # type: ignore[type-arg]

@@ -2,6 +2,9 @@
 
 import os
 
+# Threads that wait for each other cost more than they gain on small matrices; set before NumPy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 

@@ -196,7 +196,7 @@ def test_the_formulas_are_those_derived_for_the_activation() -> None:
         assert f"## {ker.activation.name}" in text
         assert f"K(q_u, q_v, c) = {sympy.latex(ker.expr)}" in text
         assert rf"\kappa(\rho) = {sympy.latex(ker.correlation)}" in text
-    for left in ("L_N =", "F =", "E_M =", r"|\theta_j| =", r"\min F ="):
+    for left in ("L_N =", "F =", "V =", "E_M =", r"|\theta_j| =", r"\min F ="):
         assert text.count(f"$$\n{left}") == 2
     assert "reconstruction" in text
 

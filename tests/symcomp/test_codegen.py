@@ -39,7 +39,7 @@ HOMOGENEOUS = {
     "x*Abs(x)": (lambda x: x * abs(x), 2),
     "Max(0,x)**3": (lambda x: max(x, mpf(0)) ** 3, 3),
 }
-GENERAL = ["gelu", "erf", "Max(0,x)+x**2"]
+GENERAL = ["gelu", "erf", "Max(0,x)+x**2", "sin", "exp(-x**2)"]
 
 
 @cache
@@ -630,6 +630,10 @@ def test_bad_arguments_of_kernel_and_target():
 def test_generate_refuses_what_it_cannot_derive():
     with pytest.raises(ExpressionError):
         symcomp.generate("tanh(x)")
+    with pytest.raises(ArgumentError, match="whose dual kernel loses its digits at"):
+        symcomp.generate("Max(0,x)*exp(-x**2)")
+    with pytest.raises(ArgumentError, match="expected functions NumPy has"):
+        symcomp.generate("Max(0,x-1)")
     with pytest.raises(ArgumentError, match="found that of relu and abs, expected one activation"):
         symcomp.generate(symcomp.dual_kernel("relu", "abs"))
 
