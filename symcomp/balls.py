@@ -8,7 +8,7 @@ from typing import TypeAlias
 import flint
 import mpmath
 import sympy
-from flint import arb, fmpq
+from flint import acb, arb, fmpq
 
 from symcomp.errors import ArgumentError, ExpressionError
 from symcomp.special import BivariateNormalCDF
@@ -92,7 +92,10 @@ def _power(base: Ball, exponent: Ball) -> Ball:
 
 
 def _whole_power(base: Ball, n: int) -> Ball:
-    return arb.nan() if n < 0 and isinstance(base, fmpq) and base == 0 else base**n
+    if isinstance(base, fmpq):
+        return arb.nan() if n < 0 and base == 0 else base**n
+    # arb ** int is NaN on balls around 0; acb ** int is not.
+    return (acb(base) ** n).real
 
 
 def _square_root(x: Ball) -> Ball:

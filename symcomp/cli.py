@@ -1,7 +1,6 @@
 """The command line; heavy imports wait inside the commands, so that --help is quick."""
 
 import errno
-import json
 import os
 import sys
 import tempfile
@@ -15,12 +14,10 @@ import click
 from symcomp.errors import SymcompError
 
 if TYPE_CHECKING:
-    import sympy
     from rich.console import Console
 
     from proofs_checks.ledger import Kind, Registry, Settings
     from proofs_checks.runner import Answer, Run
-    from symcomp.kernels import DualKernel
 
 _ACT = """ACT is a name of the catalogue (relu), a name with parameters (leaky_relu:slope=1/10), or
 an expression in x ("Max(0,x)**2"), which is parsed and never run."""
@@ -91,11 +88,10 @@ def derive(act: str, style: str, steps: bool) -> None:
     symcomp derive relu --steps
     symcomp derive "Max(0,x)**2" --format latex
     """
-    import symcomp
+    from symcomp.derivations import RENDER
+    from symcomp.kernels import dual_kernel
 
-    ker = symcomp.dual_kernel(act)
-    render = {"text": _as_text, "latex": _as_latex, "python": _as_python, "json": _as_json}
-    click.echo(render[style](ker, steps))
+    click.echo(RENDER[style](dual_kernel(act), steps))
 
 
 @main.command(epilog=_ACT)
@@ -316,79 +312,3 @@ def _console(*, stderr: bool = False) -> "Console":
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 120  # a file has no width of its own
     return console
-
-
-# ------------------------------------------------------------------ ways to show a kernel
-
-
-def _as_text(ker: "DualKernel", steps: bool) -> str:
-    lines = [f"{ker.activation.name}: {_degree(ker)}"]
-    if steps:
-        for n, step in enumerate(ker.steps, 1):
-            lines += [f"{n}. {step.text}", _indented(step.equation)]
-    lines += [_indented(equation) for equation in _equations(ker)]
-    return "\n\n".join(lines)
-
-
-def _degree(ker: "DualKernel") -> str:
-    degree = ker.activation.degree
-    return "not homogeneous" if degree is None else f"positively homogeneous of degree {degree}"
-
-
-def _equations(ker: "DualKernel") -> "list[sympy.Eq]":
-    import sympy
-
-    K, kappa, sigma = (sympy.Function(name) for name in ("K", "kappa", "sigma"))
-    act = ker.activation
-    pairs = (
-        (sigma(act.symbol), act.expr),
-        (K(*ker.symbols), ker.expr),
-        (kappa(ker.rho), ker.correlation),
-    )
-    return [sympy.Eq(left, right, evaluate=False) for left, right in pairs]
-
-
-def _indented(equation: "sympy.Expr") -> str:
-    import sympy
-
-    drawn = sympy.pretty(equation, wrap_line=False)
-    return "\n".join(f"  {line}".rstrip() for line in drawn.splitlines())
-
-
-def _as_latex(ker: "DualKernel", steps: bool) -> str:
-    import sympy
-
-    shown = [step.equation for step in ker.steps] if steps else []
-    return "\n".join(rf"\[ {sympy.latex(equation)} \]" for equation in shown + _equations(ker))
-
-
-def _as_python(ker: "DualKernel", _: bool) -> str:
-    import sympy
-
-    arguments = ", ".join(str(symbol) for symbol in ker.symbols)
-    return "\n".join(
-        [
-            "import math",
-            *("", "", f"def kernel({arguments}):"),
-            f"    return {sympy.pycode(ker.expr)}",
-            *("", "", f"def correlation({ker.rho}):"),
-            f"    return {sympy.pycode(ker.correlation)}",
-        ]
-    )
-
-
-def _as_json(ker: "DualKernel", _: bool) -> str:
-    act = ker.activation
-    return json.dumps(
-        {
-            "name": act.name,
-            "sigma": str(act.expr),
-            "degree": act.degree,
-            "symbols": [str(symbol) for symbol in ker.symbols],
-            "kernel": str(ker.expr),
-            "correlation": str(ker.correlation),
-            "steps": [{"text": step.text, "equation": str(step.equation)} for step in ker.steps],
-        },
-        indent=2,
-        ensure_ascii=False,
-    )

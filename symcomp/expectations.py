@@ -4,6 +4,7 @@ Throughout (X, Y) is centred with variances q_u, q_v and covariance c.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import sympy
@@ -18,6 +19,8 @@ QU = sympy.Symbol("q_u", positive=True)
 QV = sympy.Symbol("q_v", positive=True)
 
 Sum = dict[Element, sympy.Expr]
+
+PRICE, STEIN = "Price's ladder", "Stein's recursion"
 
 
 class OutsideClassError(SymcompError):
@@ -56,10 +59,15 @@ def stein(f: Form, g: Form) -> tuple[sympy.Expr, tuple[Step, ...]]:
     Thresholds become probabilities of Gaussian orthants: covers every pair of terms with at most
     two thresholds between them. Raises as `expectation`.
     """
+    high = [t for h in (f, g) for t in h.terms if _fills_pages(t)]
+    if high:
+        raise OutsideClassError(
+            f"E f(X) g(Y): found {high[0].expr()}, whose closed form fills pages"
+        )
     cov = sympy.Matrix([[QU, C], [C, QV]])
     x, y = sympy.symbols("x y", real=True)
     mean = sympy.Function("E")
-    steps = [_sum_step("f", x, f)] + ([] if f == g else [_sum_step("g", y, g)])
+    steps = [_sum_step("sigma", x, f)] + ([] if f == g else [_sum_step("tau", y, g)])
     total = sympy.S.Zero
     for s, t in product(f.terms, g.terms):
         value = gathered(_term_mean((s, t), cov))
@@ -69,6 +77,11 @@ def stein(f: Form, g: Form) -> tuple[sympy.Expr, tuple[Step, ...]]:
     total = gathered(total)
     steps.append(_step_for_kernel(0, total, "add up"))
     return total, tuple(steps)
+
+
+def _fills_pages(t: Term) -> bool:
+    """High powers over thresholds off 0: minutes of algebra, where quadrature takes a moment."""
+    return not (t.is_gaussian or t.is_centred) and t.power > (1 if t.soft else 3)
 
 
 def _equation(left: sympy.Expr, right: sympy.Expr) -> sympy.Eq:
@@ -131,6 +144,8 @@ def _real(expr: sympy.Expr) -> sympy.Expr:
 def _term_mean(terms: tuple[Term, ...], cov: sympy.Matrix) -> sympy.Expr:
     """E Π t_i(X_i): tilt the Gaussian by the exponentials, then a moment over an orthant."""
     n = len(terms)
+    if any(t.beta.is_real is False for t in terms) and not _waves_close(terms):
+        raise OutsideClassError("E f(X) g(Y): found a wave over a threshold with no closed form")
     eye = sympy.eye(n)
     squeeze = eye + 2 * cov * sympy.diag(*(t.alpha for t in terms))
     det = sympy.factor(squeeze.det())
@@ -154,6 +169,14 @@ def _term_mean(terms: tuple[Term, ...], cov: sympy.Matrix) -> sympy.Expr:
     return coeff * weight * _orthant_moment(powers, list(means), covs)
 
 
+def _waves_close(terms: tuple[Term, ...]) -> bool:
+    """Waves are free of thresholds, or meet centred ones with no other exponential about."""
+    if all(t.is_gaussian for t in terms):
+        return True
+    plain = all(t.alpha == 0 and (t.beta == 0 or t.beta.is_imaginary) for t in terms)
+    return plain and all(t.start in (None, 0) and all(b == 0 for _, b in t.soft) for t in terms)
+
+
 def _orthant_moment(
     powers: tuple[int, ...], mean: list[sympy.Expr], cov: sympy.Matrix
 ) -> sympy.Expr:
@@ -162,22 +185,36 @@ def _orthant_moment(
     Stein: E (X_i - m_i) F = Σ_j Cov(X_i, X_j) E ∂_j F + Σ_k Cov(X_i, U_k) E F δ(U_k).
     """
     n = len(powers)
-    i = next((i for i in range(n) if powers[i]), None)
-    if i is None:
-        return _orthant(mean[n:], cov[n:, n:])
-    less = _lowered(powers, i)
-    total = mean[i] * _orthant_moment(less, mean, cov)
-    for j in range(n):
-        if less[j] and cov[i, j] != 0:
-            total += cov[i, j] * less[j] * _orthant_moment(_lowered(less, j), mean, cov)
-    for k in range(n, len(mean)):
-        if cov[i, k] != 0:
-            total += cov[i, k] * _edge(less, mean, cov, k)
-    return total
+
+    @cache
+    def moment(powers: tuple[int, ...]) -> sympy.Expr:
+        i = next((i for i in range(n) if powers[i]), None)
+        if i is None:
+            return _orthant(mean[n:], cov[n:, n:])
+        less = _lowered(powers, i)
+        total = mean[i] * moment(less)
+        for j in range(n):
+            if less[j] and cov[i, j] != 0:
+                total += cov[i, j] * less[j] * moment(_lowered(less, j))
+        for k in range(n, len(mean)):
+            if cov[i, k] != 0:
+                total += cov[i, k] * edge(less, k)
+        # The polynomial in the entries stays short; unexpanded it doubles with every power.
+        return gathered(total) if sum(powers) > 2 else total
+
+    def edge(powers: tuple[int, ...], k: int) -> sympy.Expr:
+        """E F δ(U_k): the density of U_k at 0 times the mean of F given U_k = 0."""
+        given, scale, cond = conditioned[k]
+        return scale * _orthant_moment(powers, given, cond)
+
+    conditioned = {k: _given_zero(k, mean, cov) for k in range(n, len(mean))}
+    return moment(powers)
 
 
-def _edge(powers: tuple[int, ...], mean: list[sympy.Expr], cov: sympy.Matrix, k: int) -> sympy.Expr:
-    """E F δ(U_k): the density of U_k at 0 times the mean of F given U_k = 0."""
+def _given_zero(
+    k: int, mean: list[sympy.Expr], cov: sympy.Matrix
+) -> tuple[list[sympy.Expr], sympy.Expr, sympy.Matrix]:
+    """Mean of the other variables given U_k = 0, the density of U_k at 0, and their covariance."""
     var = cov[k, k]
     density = sympy.exp(-(mean[k] ** 2) / (2 * var)) / (sympy.sqrt(2 * sympy.pi) * _root(var))
     rest = [j for j in range(len(mean)) if j != k]
@@ -185,7 +222,7 @@ def _edge(powers: tuple[int, ...], mean: list[sympy.Expr], cov: sympy.Matrix, k:
     cond = sympy.Matrix(
         [[sympy.factor(cov[i, j] - cov[i, k] * cov[j, k] / var) for j in rest] for i in rest]
     )
-    return density * _orthant_moment(powers, given, cond)
+    return given, density, cond
 
 
 def _orthant(mean: list[sympy.Expr], cov: sympy.Matrix) -> sympy.Expr:
@@ -257,7 +294,8 @@ def _step_for_kernel(k: int, value: sympy.Expr, text: str) -> Step:
 
 def _rung_steps(k: int, pair: tuple[Form, Form]) -> list[Step]:
     """What the k-th derivatives are; once where both activations are the same."""
-    named = {"f": pair[0]} if pair[0] == pair[1] else {"f": pair[0], "g": pair[1]}
+    same = pair[0] == pair[1]
+    named = {"sigma": pair[0]} if same else {"sigma": pair[0], "tau": pair[1]}
     text = f"derivative of order {k}" if k else "as a sum of terms"
     functions = {name: sympy.Function(name)(X) for name in named}
     return [

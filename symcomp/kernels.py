@@ -13,7 +13,7 @@ from flint import arb, fmpq
 from symcomp.antiderivatives import C
 from symcomp.balls import Number, ball, enclose, exact, rational, to_mpf
 from symcomp.catalogue import Activation, activation
-from symcomp.errors import ArgumentError, DivergenceError
+from symcomp.errors import ArgumentError, DivergenceError, ExpressionError
 from symcomp.expectations import (
     QU,
     QV,
@@ -28,7 +28,7 @@ from symcomp.expectations import (
 from symcomp.quadrature import expectation2, hermite_coefficients, second_moment
 from symcomp.terms import Form
 
-__all__ = ["DualKernel", "dual_kernel"]
+__all__ = ["DualKernel", "dual_kernel", "shifted_kernel"]
 
 RHO = sympy.Symbol("rho", real=True)
 
@@ -122,6 +122,26 @@ class DualKernel:
             with suppress(OutsideClassError):
                 return _exact_hermite(self.left.form, n)
         return tuple(hermite_coefficients(self.left.expr, fmpq(1), n, digits))
+
+
+def shifted_kernel(
+    left: str | sympy.Expr | Activation, right: str | sympy.Expr | Activation | None = None
+) -> tuple[sympy.Expr, tuple[sympy.Symbol, ...]]:
+    """E σ(X + s) τ(Y + t), biases s and t, and its symbols (q_u, q_v, c, s, t) (theory.md 1).
+
+    In terms of the bivariate normal distribution function for ReLU and its like.
+    Raises ExpressionError where no closed form is known.
+    """
+    sigma = activation(left)
+    tau = sigma if right is None else activation(right)
+    s, t = sympy.symbols("s t", real=True)
+    if sigma.form is None or tau.form is None:
+        raise ExpressionError(f"activation: found {sigma.name}, {tau.name} without a closed form")
+    try:
+        expr, _ = stein(sigma.form.shifted(s), tau.form.shifted(t))
+    except OutsideClassError as error:
+        raise ExpressionError(str(error)) from None
+    return expr, (QU, QV, C, s, t)
 
 
 def _exact_hermite(f: Form, n: int) -> tuple[sympy.Expr, ...]:

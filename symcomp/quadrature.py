@@ -8,7 +8,7 @@ formula falls with the width of the strip where σ is analytic; with kinks, the 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from operator import methodcaller
 from typing import Any
 
@@ -56,7 +56,9 @@ def second_moment(expr: sympy.Expr, q: fmpq, digits: int) -> arb:
     """E σ(√q Z)², of relative radius at most 10^-digits; arguments as `hermite_coefficients`."""
     _check(q, digits)
     if q == 0:
-        return _relative(lambda _: _at_zero(expr) ** 2, digits, lambda: expr.subs(X, 0) == 0)
+        return _relative(
+            lambda _: _at_zero(expr) * _at_zero(expr), digits, lambda: expr.subs(X, 0) == 0
+        )
     f = _unit(expr, q)
     return _relative(lambda d: _mean_square(f, d), digits, lambda: f.is_zero)
 
@@ -221,12 +223,17 @@ def _compile_power(base: sympy.Expr, exponent: sympy.Expr) -> Callable[[Any], An
     inner = _compile(base)
     if exponent.is_Integer:
         n = int(exponent)
-        return lambda z: inner(z) ** n
+        return lambda z: _integer_power(inner(z), n)
     if exponent.is_Rational and exponent.q == 2:
         n = int(exponent.p)
-        return lambda z: _sqrt(inner(z)) ** n
+        return lambda z: _integer_power(_sqrt(inner(z)), n)
     power = _compile(exponent)
     return lambda z: (power(z) * _log(inner(z))).exp()
+
+
+def _integer_power(z: Any, n: int) -> Any:
+    # arb ** int is nan for balls around 0, acb ** int is not.
+    return z**n if isinstance(z, acb) else (acb(z) ** n).real
 
 
 def _log(z: Any) -> Any:
@@ -490,7 +497,7 @@ class _Tail:
             power = ball(f.power - m, {})
             rate = _above(f.unit.abs_upper() * self.start**power)
             unit = self._disc((m * ball(rate, {}) * self.width**m).exp())
-            return _Growth(rate * (m == 2), rate * (m == 1), sympy.S.Zero, unit)
+            return _Growth(rate * (m - 1), rate * (2 - m), sympy.S.Zero, unit)
         if self.is_real and angle < arb.pi() / 2:
             return _Growth(sympy.oo, sympy.S.Zero, sympy.S.Zero, acb(1))
         raise _no_bound(sympy.exp(arg))
@@ -774,14 +781,15 @@ def _panel(
         if not bound.is_finite():
             return None
         nearest = (abs(middle) - wide).max(arb(0))
-        bound *= weight.scale * (weight.rise * high**2 - weight.decay * nearest**2).exp()
+        bound *= weight.scale * (weight.rise * high**2 - weight.decay * nearest * nearest).exp()
         allowed = density * 2 * half
         if 2 * half * bound <= allowed:
             return _Panel(piece, a, b, 0, (2 * half * bound).upper())
         total = arb(256) / 45 * bound * half
         need = float((total / allowed).log()) / math.log(4)
-        values = (acb(f(x)).abs_upper() * (-weight.decay * x**2).exp() for x in (a, middle, b))
-        least = float((weight.scale * max(values) / density + 1).log()) / math.log(4)
+        values = (acb(f(x)).abs_upper() * (-weight.decay * x * x).exp() for x in (a, middle, b))
+        peak = reduce(arb.max, values, 1 / weight.scale) * weight.scale
+        least = float((peak / density).log()) / math.log(4)
         if not need <= 1.6 * least + 16:
             return None
         nodes = 16 * math.ceil(max(need, 2) / 16)
@@ -862,7 +870,7 @@ def _series(f: _Function, g: _Function, r: _Correlation, digits: int) -> arb:
     mu, nu = (_project(h, n, digits + 2) for h in (f, g))
     total = sum((a * b * r.rho**k for k, (a, b) in enumerate(zip(mu, nu, strict=True))), arb(0))
     tails = [
-        (m - sum((a * a for a in row), arb(0))).nonnegative_part()
+        (m - sum((a * a for a in row), arb(0))).nonnegative_part().upper()
         for m, row in zip(mass, (mu, nu), strict=True)
     ]
     return total + arb(0, ((tails[0] * tails[1]).sqrt() * r.rho**n).upper())

@@ -16,6 +16,9 @@ from sympy.functions.elementary.miscellaneous import MinMaxBase
 from symcomp.errors import ExpressionError
 from symcomp.parsing import X
 
+# They vanish with their argument and nowhere else.
+_ODD_INCREASING = (sympy.tanh, sympy.sinh, sympy.asinh, sympy.atan, sympy.erf)
+
 Soft = tuple[sympy.Expr, sympy.Expr]
 
 
@@ -155,7 +158,15 @@ def form(expr: sympy.Expr) -> Form | None:
         start = breaks[i - 1] if i else None
         terms += [replace(t, start=start) for t in here]
         terms += [replace(t, coeff=-t.coeff, start=start) for t in before]
-    return Form(_collect(terms))
+    whole = Form(_collect(terms))
+    return None if _is_large(whole) else whole
+
+
+def _is_large(form: Form) -> bool:
+    """Beyond these sizes closed forms take minutes and pages; numbers come by quadrature."""
+    halves = [t.power for t in form.terms if not t.is_gaussian]
+    size = sum(t.power + 1 for t in form.terms)
+    return len(form.terms) > 24 or size > 150 or max(halves, default=0) > 20
 
 
 def branches(expr: sympy.Expr) -> tuple[list[sympy.Expr], list[sympy.Expr]]:
@@ -225,6 +236,9 @@ def _switches(expr: sympy.Expr) -> Iterable[sympy.Expr]:
 def _roots(switch: sympy.Expr) -> list[sympy.Expr]:
     if X not in switch.free_symbols:
         return []
+    switch = switch.as_independent(X, as_Add=False)[1]
+    while isinstance(switch, _ODD_INCREASING):
+        switch = switch.args[0]
     if switch.is_polynomial(X):
         found = sympy.roots(sympy.Poly(switch, X))
         if sum(found.values()) == sympy.degree(switch, X):
@@ -317,6 +331,8 @@ def _factor_terms(factor: sympy.Expr) -> list[Term] | None:
             return None
         poly = sympy.Poly(factor.args[0], X)
         a, b, c = (poly.coeff_monomial(X**k) for k in (2, 1, 0))
+        if a.is_real is False:
+            return None
         return [Term(sympy.exp(c), 0, -a, b)]
     if isinstance(base, sympy.erf | sympy.erfc) and exponent.is_Integer and exponent > 0:
         argument = base.args[0]

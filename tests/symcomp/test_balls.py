@@ -71,6 +71,13 @@ def test_a_wide_ball_stays_in_the_real_domain():
     assert angle.contains(arb(1) / 2) is False or angle.lower() <= arb("0.5235987756")
 
 
+def test_powers_of_a_ball_around_zero():
+    square = ball(x**2, {x: arb(0, 0.5)})
+    assert square.contains(0.25)
+    assert square.is_finite()
+    assert not ball(1 / x, {x: arb(0, 0.5)}).is_finite()
+
+
 def test_exact_input_stays_exact():
     assert ball(sympy.sqrt(1 - x**2), {x: fmpq(3, 5)}) == arb(fmpq(4, 5)) or ball(
         sympy.sqrt(1 - x**2), {x: fmpq(3, 5)}

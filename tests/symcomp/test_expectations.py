@@ -1,12 +1,18 @@
 import mpmath
 import pytest
 import sympy
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+import symcomp
 from proofs_checks import oracles
 from symcomp.antiderivatives import C
+from symcomp.balls import exact, to_mpf
 from symcomp.errors import DivergenceError
 from symcomp.expectations import QU, QV, OutsideClassError, expectation, price, stein
+from symcomp.kernels import shifted_kernel
 from symcomp.parsing import X, parse
+from symcomp.quadrature import expectation2
 from symcomp.terms import form
 from tests.comparison import compare
 
@@ -91,3 +97,58 @@ def test_every_step_is_an_equation_that_the_next_confirms():
         str(sympy.Heaviside(X)),
         str(sympy.DiracDelta(X)),
     ]
+
+
+# ---- random members of the class -----------------------------------------------------------------
+
+small = st.integers(-3, 3).map(lambda k: sympy.Rational(k, 2))
+factors = st.sampled_from(["1", "x", "x**2", "exp(-x**2/2)", "x*exp(x/2)", "sin(x)", "cos(2*x)"])
+thresholds = st.sampled_from(["1", "Heaviside(x)", "Heaviside(x - 1)", "erf(x + 1/2)"])
+
+
+@st.composite
+def members(draw):
+    """Polynomial · exponential · wave, with at most one threshold."""
+    smooth = parse(draw(factors)) * draw(small.filter(bool))
+    if smooth.has(sympy.sin, sympy.cos):
+        return smooth
+    return smooth * parse(draw(thresholds))
+
+
+@given(members(), members(), st.sampled_from([(1, 2, "1/3"), ("1/2", "1/2", "-1/8"), (1, 1, 0)]))
+@settings(max_examples=20)
+def test_random_members_against_rigorous_quadrature(f, g, point):
+    """The closed form against an enclosure that knows the expressions and nothing else."""
+    assume(f.has(X) and g.has(X))
+    qu, qv, c = (sympy.Rational(number) for number in point)
+    try:
+        value, _ = stein(form(f), form(g))
+    except OutsideClassError:
+        assume(False)
+    wanted = expectation2(f, g, *(exact(number) for number in (qu, qv, c)), 15)
+    got = sympy.N(value.subs({QU: qu, QV: qv, C: c}), 40)
+    error = abs(mpmath.mpf(got) - to_mpf(wanted))
+    compare([(f"{f} | {g}", error, 0)], atol=1e-13 * max(1, abs(mpmath.mpf(got))))
+
+
+def test_symbolic_thresholds():
+    """E 1(X > a) 1(Y > b) with symbols a, b, and a ramp that starts at a."""
+    a, b = sympy.symbols("a b", positive=True)
+    value, _ = stein(form(sympy.Heaviside(X - a)), form(sympy.Max(0, X - b)))
+    at = {QU: 1, QV: 2, C: sympy.Rational(-1, 2), a: sympy.Rational(1, 3), b: sympy.Rational(3, 4)}
+    wanted = expectation2(
+        sympy.Heaviside(X - at[a]), sympy.Max(0, X - at[b]), *map(exact, (1, 2, "-1/2")), 18
+    )
+    compare([("ramp", sympy.N(value.subs(at), 30), to_mpf(wanted))], rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["relu", "erf", "hard_tanh", "gelu", "exp"])
+def test_biases_are_shifts(name):
+    """K(q_u, q_v, c; s, t) against the kernel of the shifted expressions."""
+    expr, symbols = shifted_kernel(name)
+    sigma = symcomp.activation(name).expr
+    point = tuple(map(sympy.Rational, ("1", "2", "-3/4", "1/3", "-1/2")))
+    left, right = (sigma.subs(X, X + s) for s in point[3:])
+    wanted = expectation2(left, right, *map(exact, point[:3]), 18)
+    got = sympy.N(expr.subs(dict(zip(symbols, point, strict=True))), 40)
+    compare([(name, got, to_mpf(wanted))], rtol=1e-15)
