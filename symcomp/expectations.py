@@ -50,7 +50,7 @@ def expectation(f: Form, q: sympy.Expr) -> sympy.Expr:
         z = d.at / sympy.sqrt(q)
         density = sympy.exp(-(z**2) / 2) / sympy.sqrt(2 * sympy.pi * q)
         total += d.coeff * sympy.hermite_prob(d.order, z) * density / sympy.sqrt(q) ** d.order
-    return gathered(total)
+    return _real(gathered(total))
 
 
 def stein(f: Form, g: Form) -> tuple[sympy.Expr, tuple[Step, ...]]:
@@ -74,7 +74,7 @@ def stein(f: Form, g: Form) -> tuple[sympy.Expr, tuple[Step, ...]]:
         both = Form((s,)).expr() * Form((t,)).expr().subs(x, y)
         steps.append(Step("tilt, then E (X-m) F = Σ Cov ∂F", _equation(mean(both), value)))
         total += value
-    total = gathered(total)
+    total = _real(gathered(total))
     steps.append(_step_for_kernel(0, total, "add up"))
     return total, tuple(steps)
 
@@ -119,7 +119,7 @@ def require_square_integrable(f: Form, name: str) -> None:
 
 
 def gathered(expr: sympy.Expr) -> sympy.Expr:
-    """The sum, real, with one factored coefficient for each product of special functions."""
+    """The sum with one factored coefficient for each product of special functions."""
     masks = {f: sympy.Dummy() for f in expr.atoms(sympy.Function)}
     unmask = {mask: f for f, mask in masks.items()}
     groups: dict[sympy.Expr, sympy.Expr] = {}
@@ -129,12 +129,13 @@ def gathered(expr: sympy.Expr) -> sympy.Expr:
         special = sympy.powsimp(special.xreplace(unmask), combine="exp")
         special = special.replace(sympy.exp, lambda e: sympy.exp(sympy.factor(e)))
         groups[special] = groups.get(special, sympy.S.Zero) + plain
-    total = sum((sympy.factor(k) * special for special, k in groups.items()), sympy.S.Zero)
-    return _real(total) if total.has(sympy.I) else total
+    return sum((sympy.factor(k) * special for special, k in groups.items()), sympy.S.Zero)
 
 
 def _real(expr: sympy.Expr) -> sympy.Expr:
     """A real sum of exponentials of complex arguments, with cosines and sines in their place."""
+    if not expr.has(sympy.I):
+        return expr
     real = gathered(sum(addend.as_real_imag()[0] for addend in sympy.Add.make_args(expr)))
     if real.has(sympy.I, sympy.re, sympy.im):
         raise OutsideClassError("E f(X) g(Y): found an integral that is not elementary")
