@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 import symcomp
 from symcomp import skeletons
 from symcomp.balls import ball, exact
-from symcomp.catalogue import Activation
+from symcomp.catalogue import Activation, activations
 from symcomp.errors import ArgumentError, ExpressionError
 from symcomp.expectations import stein
 from symcomp.kernels import DualKernel, dual_kernel
@@ -41,7 +41,7 @@ from symcomp.printing import (
 from symcomp.special import BivariateNormalCDF, numpy_source
 from symcomp.terms import Form
 
-__all__ = ["Generated", "generate"]
+__all__ = ["Generated", "generate", "write_catalogue"]
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,17 @@ def generate(source: str | sympy.Expr | Activation | DualKernel) -> Generated:
         name = ker.left.name
         raise ExpressionError(f"activation: found {name}, expected a dual kernel in closed form")
     return Generated(ker.left, _homogeneous(ker) or _general(ker))
+
+
+def write_catalogue(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Write <name>.py into `folder` for every activation of the catalogue with a closed form."""
+    paths = []
+    for name in activations():
+        ker = dual_kernel(name)
+        if ker.expr is not None:
+            paths.append(Path(folder) / f"{name}.py")
+            generate(ker).write(paths[-1])
+    return tuple(paths)
 
 
 # ---- positively homogeneous activations ----------------------------------------------------------

@@ -7,6 +7,7 @@ import sys
 import traceback
 import tracemalloc
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 import mpmath
@@ -755,3 +756,28 @@ def test_rows_too_long_for_orthants_are_refused():
 def test_jumps_with_orthants_are_refused():
     with pytest.raises(ArgumentError, match="with jumps, expected none"):
         symcomp.generate("Heaviside(x-1)")
+
+
+# ---- the committed modules -----------------------------------------------------------------------
+
+COMMITTED = Path(__file__).parents[2] / "reports" / "generated"
+CLOSED = [name for name in symcomp.activations() if symcomp.dual_kernel(name).expr is not None]
+
+
+def test_every_closed_form_of_the_catalogue_is_committed():
+    assert {path.stem for path in COMMITTED.glob("*.py")} == set(CLOSED)
+    assert len(CLOSED) >= 25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CLOSED)
+def test_the_committed_module_is_what_is_generated(name):
+    assert generated(name).source == (COMMITTED / f"{name}.py").read_text(encoding="utf-8")
+
+
+def test_the_catalogue_is_written_module_by_module(tmp_path, monkeypatch):
+    monkeypatch.setattr(symcomp.codegen, "activations", lambda: ("identity", "tanh", "sin"))
+    paths = symcomp.codegen.write_catalogue(tmp_path)
+    assert [path.name for path in paths] == ["identity.py", "sin.py"]
+    for path in paths:
+        assert path.read_bytes() == (COMMITTED / path.name).read_bytes()
