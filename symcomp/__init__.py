@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from symcomp.errors import SymcompError
     from symcomp.frames import real_etf, simplex_etf
     from symcomp.kernels import DualKernel, dual_kernel
+    from symcomp.losses import loss_enclosure
     from symcomp.networks import TwoLayerNetwork
 
 _HOME = {
@@ -24,6 +25,7 @@ _HOME = {
     "compress": "compression",
     "dual_kernel": "kernels",
     "generate": "codegen",
+    "loss_enclosure": "losses",
     "optimum": "compression",
     "real_etf": "frames",
     "simplex_etf": "frames",
@@ -41,6 +43,7 @@ __all__ = [
     "compress",
     "dual_kernel",
     "generate",
+    "loss_enclosure",
     "optimum",
     "real_etf",
     "simplex_etf",

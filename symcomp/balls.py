@@ -1,7 +1,7 @@
 """SymPy expressions in ball arithmetic: enclosures by Arb, exact where the input is rational."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -59,6 +59,51 @@ def ball(expr: sympy.Expr, values: Mapping[sympy.Symbol, Ball | int]) -> arb:
     argument lies there, as it does for every kernel at |c| <= sqrt(q_u q_v).
     """
     return arb(_walk(expr, values))
+
+
+def compiled(expr: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> Callable[..., arb]:
+    """The same enclosure as a function of `symbols`, for many calls at the current precision.
+
+    Equal subexpressions are evaluated once a call, constant ones once for all, here and now.
+    """
+    place: dict[sympy.Expr, int] = {symbol: i for i, symbol in enumerate(symbols)}
+    cells: list[Ball] = [fmpq(0)] * len(symbols)
+    steps: list[tuple[int, Callable[..., Ball], tuple[int, ...]]] = []
+
+    def put(node: sympy.Expr) -> int:
+        if node not in place:
+            if node.free_symbols:
+                parts = tuple(put(arg) for arg in node.args)
+                steps.append((len(cells), _operation(node), parts))
+                value: Ball = fmpq(0)
+            else:
+                value = _walk(node, {})
+            place[node] = len(cells)
+            cells.append(value)
+        return place[node]
+
+    last = put(expr)
+
+    def run(*values: Ball) -> arb:
+        work = [*values, *cells[len(values) :]]
+        for at, operation, args in steps:
+            work[at] = operation(*[work[i] for i in args])
+        return arb(work[last])
+
+    return run
+
+
+def _operation(node: sympy.Expr) -> Callable[..., Ball]:
+    if node.is_Add:
+        return lambda *args: sum(args[1:], args[0])
+    if node.is_Mul:
+        return lambda *args: math.prod(args[1:], start=args[0])
+    if node.is_Pow:
+        return _power
+    if type(node) not in _FUNCTIONS:
+        raise ExpressionError(f"expression: found {node.func}, which has no ball arithmetic here")
+    function = _FUNCTIONS[type(node)]
+    return lambda *args: function(*(arb(a) for a in args))
 
 
 def _walk(expr: sympy.Expr, values: Mapping[sympy.Symbol, Ball | int]) -> Ball:

@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.abc import ExecutionLoader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -17,23 +17,38 @@ import flint
 import mpmath
 import numpy as np
 import sympy
-from flint import fmpq
+from flint import arb, fmpq
 from numpy.typing import NDArray
 
 import symcomp
 from symcomp import skeletons
 from symcomp.balls import ball, exact
-from symcomp.catalogue import Activation
+from symcomp.catalogue import Activation, activations
 from symcomp.errors import ArgumentError, ExpressionError
+from symcomp.expectations import stein
 from symcomp.kernels import DualKernel, dual_kernel
-from symcomp.printing import ALPHA, DIGITS, ROOT, Angular, Formula, formulas, statements
+from symcomp.printing import (
+    ALPHA,
+    CORRELATION,
+    DIGITS,
+    ROOT,
+    Angular,
+    Formula,
+    formulas,
+    polar,
+    statements,
+)
+from symcomp.special import BivariateNormalCDF, numpy_source
+from symcomp.terms import Form
 
-__all__ = ["Generated", "generate"]
+__all__ = ["Generated", "generate", "write_catalogue"]
 
 
 @dataclass(frozen=True)
 class Generated:
-    """The source of a module, NumPy alone, with the losses of networks with one activation.
+    """The source of a module with the losses of networks with one activation.
+
+    It needs NumPy alone, and SciPy where erf or Φ₂ occur.
 
     Its functions, all in float64 and for networks that are means over their nodes:
 
@@ -88,7 +103,8 @@ def generate(source: str | sympy.Expr | Activation | DualKernel) -> Generated:
 
     source: an Activation, a catalogue name, text or an expression in x, or its dual kernel.
     The same source gives the same bytes. Raises ArgumentError for the kernel of two different
-    activations or one that NumPy cannot evaluate, ExpressionError where no closed form is known.
+    activations or one that NumPy and SciPy cannot evaluate, ExpressionError where no closed form
+    is known.
     """
     ker = source if isinstance(source, DualKernel) else dual_kernel(source)
     if ker.left != ker.right:
@@ -98,6 +114,17 @@ def generate(source: str | sympy.Expr | Activation | DualKernel) -> Generated:
         name = ker.left.name
         raise ExpressionError(f"activation: found {name}, expected a dual kernel in closed form")
     return Generated(ker.left, _homogeneous(ker) or _general(ker))
+
+
+def write_catalogue(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Write <name>.py into `folder` for every activation of the catalogue with a closed form."""
+    paths = []
+    for name in activations():
+        ker = dual_kernel(name)
+        if ker.expr is not None:
+            paths.append(Path(folder) / f"{name}.py")
+            generate(ker).write(paths[-1])
+    return tuple(paths)
 
 
 # ---- positively homogeneous activations ----------------------------------------------------------
@@ -217,22 +244,109 @@ def _points() -> NDArray[np.float64]:
 
 def _general(ker: DualKernel) -> str:
     """The module on K°(q_u, q_v, c) and its partial derivatives."""
+    orthants = ker.expr.has(BivariateNormalCDF, sympy.erf)
+    functions = _of_lengths(ker) if orthants else _of_variances(ker)
+    guards = [text for name, text in skeletons.GUARDS.items() if f"{name}(" in functions]
+    header = _Header(
+        ker.left,
+        "K°(|u|^2, |v|^2, <u, v>)",
+        [f"K°(q_u, q_v, c) = {_latex(ker.expr)}"],
+        "from functools import cache\n" if orthants else "",
+        _scipy(functions) if orthants else "",
+    )
+    gaps = {"formulas": "".join(guards) + functions, "largest": "256" if orthants else "1e100"}
+    body = skeletons.GENERAL.substitute(gaps) + skeletons.INTERFACE
+    draft = Generated(ker.left, _tidy(header.text([]) + body))
+    _require_accurate(ker, draft)
+    if orthants:
+        notes = [_ORTHANT_CONVENTIONS + _measured(ker, draft)]
+    else:
+        notes = [_GENERAL_CONVENTIONS + (_HALF if "root = " in functions else "")]
+    return _tidy(header.text(notes) + body)
+
+
+def _scipy(functions: str) -> str:
+    names = [name for name in ("erf", "erfc", "erfcx") if f"{name}(" in functions]
+    return f"from scipy.special import {', '.join(names)}\n"
+
+
+def _of_variances(ker: DualKernel) -> str:
+    """K° and its derivatives by its closed form in q_u, q_v, c."""
     qu, qv = (sympy.Symbol(name, nonnegative=True) for name in ("qu", "qv"))
     c = sympy.Symbol("c", real=True)
     expr = ker.expr.subs(dict(zip(ker.symbols, (qu, qv, c), strict=True)))
     K = Angular.of(expr, c, qu * qv)
     functions = _plain("_kernel", "Array", {"K": K})
     both = {"K": K, "by_c": K.diff(c), "by_qv": K.diff(qv)}
-    functions += _plain("_kernel_and_slopes", "tuple[Array, Array, Array]", both)
-    guards = [text for name, text in skeletons.GUARDS.items() if f"{name}(" in functions]
-    header = _Header(
-        ker.left, "K°(|u|^2, |v|^2, <u, v>)", [f"K°(q_u, q_v, c) = {_latex(ker.expr)}"]
+    return functions + _plain("_kernel_and_slopes", "tuple[Array, Array, Array]", both)
+
+
+def _of_lengths(ker: DualKernel) -> str:
+    """K° and its derivatives with probabilities of orthants, in lengths and the correlation.
+
+    The derivatives are Gaussian expectations themselves, free of the poles that differentiating
+    K° leaves to cancel: ∂K°/∂c = E σ'(X) σ'(Y), 2 q_v ∂K°/∂q_v = E σ(X) Y σ'(Y) - c ∂K°/∂c.
+    """
+    f = ker.left.form
+    assert f is not None  # the kernel has a closed form
+    slope = f.derivative()
+    if slope.diracs:
+        raise ArgumentError(f"activation: found {ker.left.name} with jumps, expected none")
+    turned = Form(tuple(replace(t, power=t.power + 1) for t in slope.terms))
+    by_c, own = stein(slope, slope)[0], stein(f, turned)[0]
+    _, qv, c = ker.symbols
+    K = {"K": polar(ker.expr, *ker.symbols)}
+    both = {
+        **K,
+        "by_c": polar(by_c, *ker.symbols),
+        "by_qv": polar((own - c * by_c) / (2 * qv), *ker.symbols),
+    }
+    text = skeletons.POLAR + _orthants()
+    for name, returns, results in (
+        ("_kernel", "Array", K),
+        ("_kernel_and_slopes", "tuple[Array, Array, Array]", both),
+    ):
+        code = [skeletons.POLAR_CALL, *statements(results, CORRELATION)]
+        text += skeletons.PLAIN_FUNCTION.substitute(
+            name=name, returns=returns, code=_indented(code)
+        )
+    return text
+
+
+def _orthants() -> str:
+    """The source of Φ₂, without its imports."""
+    source = numpy_source()
+    return "\n\n" + source[source.index("def ") :]
+
+
+def _measured(ker: DualKernel, draft: Generated) -> str:
+    """A sentence on the error of K°, measured against its enclosure."""
+    kernel = draft.load()._kernel
+    worst, count = 0.0, 0
+    for lengths in _LENGTHS:
+        qu, qv = (fmpq(*(r * r).as_integer_ratio()) for r in lengths)
+        scale = math.sqrt(float(_inside(ker, qu, qu, qu)) * float(_inside(ker, qv, qv, qv)))
+        for rho in _CORRELATIONS:
+            c = lengths[0] * lengths[1] * rho
+            got = kernel(*(np.array([float(x)]) for x in (lengths[0] ** 2, lengths[1] ** 2, c)))
+            error = abs(float(_inside(ker, qu, qv, exact(c)) - exact(float(got[0]))))
+            worst, count = max(worst, error / scale), count + 1
+    return (
+        f" K° was within 1e{math.ceil(math.log10(max(2.0 * worst, 1e-15)))} of"
+        f" sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v)) at {count} points with rows of lengths"
+        " 1/8 to 8, parallel and opposite ones and those almost so among them."
     )
-    body = skeletons.GENERAL.substitute(formulas="".join(guards) + functions) + skeletons.INTERFACE
-    notes = [_GENERAL_CONVENTIONS + (_HALF if "root = " in functions else "")]
-    source = _tidy(header.text(notes) + body)
-    _require_accurate(ker, Generated(ker.left, source))
-    return source
+
+
+def _inside(ker: DualKernel, qu: fmpq, qv: fmpq, c: fmpq) -> arb:
+    """K° so little inside |c| <= sqrt(q_u q_v) that no float tells: the formula is regular."""
+    values = dict(zip(ker.symbols, (qu, qv, c * (1 - fmpq(1, 10**24))), strict=True))
+    with flint.ctx.workprec(250):
+        return ball(ker.expr, values)
+
+
+_LENGTHS = ((0.125, 1.0), (1.0, 1.0), (3.0, 8.0))
+_CORRELATIONS = tuple(sign * r for r in (0.25, 1 - 2.0**-20, 1.0) for sign in (-1.0, 1.0))
 
 
 def _plain(name: str, returns: str, results: Mapping[str, Angular]) -> str:
@@ -254,7 +368,7 @@ _CHECKED = {
     (1.25, 1.25, 1.25): 1e-6,
     (1.25, 1.25, -1.25): 1e-6,
 }
-_INFINITE = 1e15  # at 10^-40 from the edge a derivative that size is infinite at it
+_INFINITE = 1e10  # at 10^-24 from the edge a derivative that size is infinite at it
 
 
 def _require_accurate(ker: DualKernel, generated: Generated) -> None:
@@ -264,8 +378,8 @@ def _require_accurate(ker: DualKernel, generated: Generated) -> None:
     exprs = [ker.expr, sympy.diff(ker.expr, c), sympy.diff(ker.expr, v)]
     for point, tolerance in _CHECKED.items():
         qu, qv, edge = map(exact, point)
-        inside = {u: qu, v: qv, c: edge * (1 - fmpq(1, 10**40))}
-        with flint.ctx.workprec(1000):
+        inside = {u: qu, v: qv, c: edge * (1 - fmpq(1, 10**24))}
+        with flint.ctx.workprec(250):
             wanted = [float(ball(expr, inside)) for expr in exprs]
         got = kernel_and_slopes(*(np.array([x]) for x in point))
         pairs = [(float(g[0]), w) for g, w in zip(got, wanted, strict=True) if abs(w) < _INFINITE]
@@ -283,6 +397,12 @@ _GENERAL_CONVENTIONS = (
     "Conventions: where a quotient is 0/0 (zero rows, parallel or opposite rows) it counts as 0."
     " The covariance c is kept within ±sqrt(q_u q_v). Accuracy: K° and its derivatives were found"
     " right to 10 digits at parallel, opposite and oblique rows."
+)
+_ORTHANT_CONVENTIONS = (
+    "Conventions: a row shorter than 1e-60 counts as one of that length, which has correlation 0"
+    " with every row if it is a zero row; rows are shorter than 16. The covariance c is kept within"
+    " ±sqrt(q_u q_v). Between rows that are parallel but for rounding the derivatives keep half of"
+    " their digits. Accuracy:"
 )
 _HALF = (
     " Between rows that are parallel but for rounding the derivatives keep half of these digits,"
@@ -315,6 +435,7 @@ class _Header:
     kernel: str
     equations: Sequence[str]
     imports: str = ""
+    scipy: str = ""
 
     def text(self, notes: Sequence[str]) -> str:
         return skeletons.HEADER.substitute(
@@ -325,6 +446,7 @@ class _Header:
             formulas="\n".join(f"    {_quoted(equation)}" for equation in self.equations),
             notes="\n\n".join(fill(note, 98, break_on_hyphens=False) for note in notes),
             imports=self.imports,
+            scipy=self.scipy,
         )
 
 

@@ -14,6 +14,7 @@ from mpmath import mpf
 from sympy.printing.numpy import NumPyPrinter, _known_functions_numpy
 
 from symcomp.errors import ArgumentError
+from symcomp.special import BivariateNormalCDF, normal_cdf
 
 ROOT = sympy.Symbol("root")
 ALPHA = sympy.Symbol("alpha")
@@ -273,6 +274,75 @@ def formulas(kappa: Angular, slope: Angular) -> tuple[Formula, Formula] | None:
     return min(scores, key=lambda score: score[0])[1]
 
 
+# ---- orthant probabilities -----------------------------------------------------------------------
+
+RU, RV, BELOW, ABOVE = sympy.symbols("ru rv below above", positive=True)
+GAP, CORRELATION = sympy.symbols("gap rho", real=True)
+
+
+def polar(expr: sympy.Expr, qu: sympy.Symbol, qv: sympy.Symbol, c: sympy.Symbol) -> sympy.Expr:
+    """The expression in the lengths ru, rv, gap = rv - ru, rho, below = 1 - rho, above = 1 + rho.
+
+    What vanishes between equal or opposite rows becomes a multiple of gap, below and above, so
+    that these small numbers are not lost in the difference of large ones.
+    """
+    expr = expr.subs({qu: RU**2, qv: RV**2, c: CORRELATION * RU * RV}, simultaneous=True)
+    return _without_poles(_with_tails(expr.replace(_is_polynomial, _small)))
+
+
+def _is_polynomial(e: sympy.Expr) -> bool:
+    known = {RU, RV, CORRELATION}
+    return bool(e.is_Add and e.free_symbols <= known and e.is_polynomial(*known))
+
+
+def _small(poly: sympy.Expr) -> sympy.Expr:
+    content, factors = sympy.factor_list(poly, RU, RV, CORRELATION)
+    return content * sympy.prod(_small_factor(f) ** n for f, n in factors)
+
+
+def _small_factor(factor: sympy.Expr) -> sympy.Expr:
+    for end, distance, rho in ((1, BELOW, 1 - BELOW), (-1, ABOVE, ABOVE - 1)):
+        if factor.subs({RV: RU, CORRELATION: end}) == 0:
+            near = sympy.expand(factor.subs({CORRELATION: rho, RV: RU + GAP}))
+            return sympy.collect(near, distance).subs(RU + GAP, RV)
+    return factor
+
+
+def _without_poles(expr: sympy.Expr) -> sympy.Expr:
+    """Terms that grow at rho = ±1 put over rho² = 1 - above below, where they cancel."""
+    terms = []
+    for term in sympy.Add.make_args(expr):
+        powers = term.as_powers_dict()
+        n = int(powers.get(CORRELATION, 0)) // 2 if powers.get(BELOW, 0) < 0 else 0
+        terms.append(term / CORRELATION ** (2 * n) * (1 - ABOVE * BELOW) ** n if n > 0 else term)
+    return _multiplied_out(sympy.Add(*terms))
+
+
+def _with_tails(expr: sympy.Expr) -> sympy.Expr:
+    """Φ₂ and erf with the signs that leave the fewest terms: complements of tails would cancel."""
+    expr = _multiplied_out(expr)
+    for phi in sorted(expr.atoms(BivariateNormalCDF), key=sympy.default_sort_key):
+        h, k, r = phi.args
+        left, right = normal_cdf(h), normal_cdf(k)
+        turned = [phi, BivariateNormalCDF(-h, -k, r) + left + right - 1]
+        turned += [right - BivariateNormalCDF(-h, k, -r), left - BivariateNormalCDF(h, -k, -r)]
+        expr = _shortest(expr, phi, turned)
+    for error in sorted(expr.atoms(sympy.erf), key=sympy.default_sort_key):
+        (x,) = error.args
+        expr = _shortest(expr, error, [error, 1 - sympy.erfc(x), sympy.erfc(-x) - 1])
+    return expr
+
+
+def _shortest(expr: sympy.Expr, old: sympy.Expr, new: list[sympy.Expr]) -> sympy.Expr:
+    variants = [_multiplied_out(expr.xreplace({old: n})) for n in new]
+    return min(variants, key=lambda e: len(sympy.Add.make_args(e)))
+
+
+def _multiplied_out(expr: sympy.Expr) -> sympy.Expr:
+    """The terms of the sum multiplied out, their functions left as they are."""
+    return sympy.Add(*(sympy.expand_mul(t, deep=False) for t in sympy.Add.make_args(expr)))
+
+
 # ---- plain statements ----------------------------------------------------------------------------
 
 
@@ -311,10 +381,11 @@ def _guarded(expr: sympy.Expr) -> sympy.Expr:
 def _printed(expr: sympy.Expr) -> str:
     text = str(NumPyPrinter({"allow_unknown_functions": True}).doprint(expr))
     known = {f.__name__ for f in (_ARCSIN, _SQRT, _RECIPROCAL)} | set(_known_functions_numpy)
+    known |= {"erf", "erfc", "BivariateNormalCDF"}
     unknown = {type(f).__name__ for f in expr.atoms(sympy.Function)} - known
     if unknown:
         raise ArgumentError(f"kernel: found {sorted(unknown)[0]}, expected functions NumPy has")
-    return text.replace("numpy.", "np.")
+    return text.replace("numpy.", "np.").replace("math.erf", "erf")
 
 
 # ---- in-place statements -------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 A module is HEADER, one engine (HOMOGENEOUS or GENERAL) and INTERFACE. The engines offer the same
 names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`, `_entries`,
-`_values` and `_values_and_pulls`. Every module needs NumPy alone.
+`_values` and `_values_and_pulls`. Every module needs NumPy
+alone, and SciPy where erf or Φ₂ occur.
 """
 
 from string import Template
@@ -35,7 +36,7 @@ ${imports}from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
+${scipy}
 __all__ = ["Target", "kernel", "loss", "loss_and_grad", "simplified", "simplified_and_grad"]
 
 Array = NDArray[np.float64]
@@ -305,6 +306,16 @@ def _arcsin(x: Array) -> Array:
 ''',
 }
 
+POLAR = '''
+
+def _polar(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Lengths and their difference; the correlation ρ, 1 - ρ and 1 + ρ, kept above 0."""
+    ru, rv = (np.maximum(np.sqrt(q), 1e-60) for q in (qu, qv))
+    rho = np.clip(c / ru / rv, -1.0, 1.0)
+    return ru, rv, rv - ru, rho, np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)
+'''
+POLAR_CALL = "ru, rv, gap, rho, below, above = _polar(qu, qv, c)"
+
 ROOT = ("bound = np.sqrt(qu) * np.sqrt(qv)", "root = np.sqrt((bound - c) * (bound + c))")
 ALPHA = "alpha = np.arctan2(c, root)  # rounded as root is, so that their errors cancel"
 
@@ -340,8 +351,8 @@ def _nodes(name: str, X: Array, weights: Array) -> _Nodes:
 
 def _require_range(name: str, variances: Array) -> None:
     """K° may grow like a power of the variances."""
-    if not variances.max() < 1e100:
-        raise ValueError(f"{name} reaches |row|^2 = {variances.max():.3g}; expected below 1e100")
+    if not variances.max() < $largest:
+        raise ValueError(f"{name} reaches |row|^2 = {variances.max():.3g}; expected below $largest")
 
 
 def _mean_node(tau: float, mu: Array) -> tuple[_Nodes, float]:

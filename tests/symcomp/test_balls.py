@@ -8,7 +8,7 @@ from flint import arb, fmpq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symcomp.balls import ball, enclose, exact, to_mpf
+from symcomp.balls import ball, compiled, enclose, exact, to_mpf
 from symcomp.errors import ArgumentError, ExpressionError
 
 x = sympy.Symbol("x", real=True)
@@ -96,3 +96,26 @@ def test_enclose_reaches_its_digits_or_says_so():
     assert enclose(lambda: arb(0, 1e-30), 20, lambda: True).is_zero()
     with pytest.raises(ArgumentError, match="digits"):
         enclose(lambda: arb(0, 1e-30), 20, lambda: False)
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        x,
+        sympy.pi**2,
+        sympy.sqrt(1 - x**2) + x * sympy.asin(x) / (2 * sympy.pi),
+        sympy.exp(-(x**2)) * sympy.erf(x) ** 3 / sympy.sqrt(2 + x),
+    ],
+)
+def test_a_compiled_expression_gives_the_same_balls(expr):
+    with flint.ctx.workprec(200):
+        function = compiled(expr, [x])
+        for value in (fmpq(1, 3), fmpq(-5, 7), arb(0.25, 1e-9)):
+            got, wanted = function(value), ball(expr, {x: value})
+            assert got.overlaps(wanted)
+            assert got.rad() <= 2 * wanted.rad()
+
+
+def test_compiling_refuses_what_has_no_ball_arithmetic():
+    with pytest.raises(ExpressionError, match="no ball arithmetic"):
+        compiled(sympy.Function("f")(x), [x])
