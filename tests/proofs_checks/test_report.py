@@ -17,6 +17,7 @@ from proofs_checks import report
 from proofs_checks.ledger import Finding, Outcome, Registry, Settings
 from proofs_checks.optimality import Experiment, experiment
 from proofs_checks.runner import Run, run
+from proofs_checks.storage import replace_file
 from tests.proofs_checks.tiny import BAD, GOOD, claim, fails, undecided
 
 SETTINGS = Settings(examples=10, seed=5)
@@ -215,14 +216,14 @@ def test_a_failed_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "ledger.md"
-    report.replace_file(path, "old")
+    replace_file(path, "old")
 
     def refuse(*_: object) -> None:
         raise OSError("no")
 
     monkeypatch.setattr("os.replace", refuse)
     with pytest.raises(OSError, match="no"):
-        report.replace_file(path, "new")
+        replace_file(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
