@@ -1,8 +1,15 @@
 """The ledger: claims with evidence that can fail, each with false variants that it must refute."""
 
-from proofs_checks import catalogue, energy, kernels, optimality, simplification
+from proofs_checks import catalogue, energy, frames, kernels, optimality, simplification
 from proofs_checks.ledger import Registry
 
 REGISTRY = Registry(
-    (*kernels.CLAIMS, *catalogue.CLAIMS, *simplification.CLAIMS, *energy.CLAIMS, *optimality.CLAIMS)
+    (
+        *kernels.CLAIMS,
+        *catalogue.CLAIMS,
+        *simplification.CLAIMS,
+        *energy.CLAIMS,
+        *optimality.CLAIMS,
+        *frames.CLAIMS,
+    )
 )
