@@ -1,6 +1,6 @@
 """The ledger: claims with evidence that can fail, each with false variants that it must refute."""
 
-from proofs_checks import catalogue, energy, frames, kernels, optimality, simplification
+from proofs_checks import catalogue, energy, frames, kernels, mutator, optimality, simplification
 from proofs_checks.ledger import Registry
 
 REGISTRY = Registry(
@@ -11,5 +11,6 @@ REGISTRY = Registry(
         *energy.CLAIMS,
         *optimality.CLAIMS,
         *frames.CLAIMS,
+        *mutator.CLAIMS,
     )
 )
