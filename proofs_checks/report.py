@@ -20,6 +20,7 @@ from proofs_checks import optimality
 from proofs_checks.cache import versions
 from proofs_checks.ledger import Kind, Outcome, Verdict
 from proofs_checks.runner import ClaimResult, EvidenceResult, MutantResult, Run
+from proofs_checks.schema import LEDGER
 from proofs_checks.storage import replace_file
 from symcomp import objectives
 from symcomp.kernels import DualKernel
@@ -46,7 +47,9 @@ def write(
     data: Sequence[optimality.Experiment] = (),
     activations: Iterable[str] = ("relu",),
 ) -> tuple[Path, ...]:
-    """Write ledger.json, ledger.md, formulas.md and generated/<name>.py; returns their paths.
+    """Write ledger.json and its schema, ledger.md, formulas.md and generated/<name>.py.
+
+    Returns their paths.
 
     ``data`` are experiments shown in ledger.md. The formulas and modules are those of
     ``activations``, positively homogeneous catalogue names.
@@ -54,6 +57,7 @@ def write(
     kernels = [symcomp.dual_kernel(name) for name in activations]
     files = {
         folder / "ledger.json": as_json(run),
+        folder / "ledger.schema.json": json.dumps(LEDGER, indent=2, ensure_ascii=False) + "\n",
         folder / "ledger.md": as_markdown(run, data),
         folder / "formulas.md": formulas(kernels),
     }

@@ -222,11 +222,11 @@ def verify(
 ) -> None:
     """Verify claims by all evidence; write reports.
 
-    Every mutant, a false variant of its claim, must be refuted. Writes ledger.md, ledger.json,
-    formulas.md and generated/ into the folder of reports. Exit code 1 if a claim falls: if it is
-    refuted or one of its mutants survives. Findings are kept in $SYMCOMP_CACHE, by default
-    ~/.cache/symcomp, and hold until a source, a statement or a version changes; so an interrupted
-    run resumes.
+    Every mutant, a false variant of its claim, must be refuted. Writes ledger.md, ledger.json (and
+    its schema), formulas.md and generated/ into the folder of reports. Exit code 1 if a claim
+    falls: if it is refuted or one of its mutants survives. Findings are kept in
+    $SYMCOMP_CACHE, by default ~/.cache/symcomp, and hold until a source, a statement or a version
+    changes; so an interrupted run resumes.
 
     \b
     symcomp verify

@@ -205,7 +205,13 @@ def test_the_formulas_are_those_derived_for_the_activation() -> None:
 def test_write_leaves_whole_files_and_nothing_else(tmp_path: Path) -> None:
     paths = report.write(good(), tmp_path)
     names = {str(path.relative_to(tmp_path)) for path in paths}
-    assert names == {"ledger.json", "ledger.md", "formulas.md", "generated/relu.py"}
+    assert names == {
+        "ledger.json",
+        "ledger.schema.json",
+        "ledger.md",
+        "formulas.md",
+        "generated/relu.py",
+    }
     assert {p for p in tmp_path.rglob("*") if p.is_file()} == set(paths)
     source = (tmp_path / "generated" / "relu.py").read_text(encoding="utf-8")
     assert source == symcomp.generate("relu").source
