@@ -35,7 +35,7 @@ Value = Callable[[DualKernel, Any, Any, Any, int], arb]
 
 # q_u, q_v, c: at |ρ| = 1 and c = 0 one-dimensional integrals are left.
 ENDS = ((1, 4, 2), (1, 4, -2), (1, 4, 0))
-INSIDE = ((1, 1, "1/2"), (1, 1, "-1/2"), ("13/10", 2, "-4/5"), (1, 1, "1/100"))
+INSIDE = ((1, 1, "1/2"), ("13/10", 2, "-4/5"))
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ K1C = Claim(
             Kind.PRECISION,
             "closed form against rigorous quadrature without it (same σ)",
             _inside,
-            covers="4 interior points each",
+            covers="2 interior points each",
         ),
         Evidence(
             Kind.PRECISION,
@@ -412,6 +412,10 @@ def _times_hermite(f: Callable[[mpf], mpf], k: int, z: mpf) -> mpf:
     return f(z) * (mpf(1), z, z * z - 1, z**3 - 3 * z)[k]
 
 
+def _relu_alone(s: AllSeries) -> AllSeries:
+    return replace(s, kernels=tuple(ker for ker in s.kernels if ker.left.name == "relu"))
+
+
 def _unnormalised(ker: DualKernel) -> list[arb]:
     return [m * arb(sympy.factorial(k).p).sqrt() for k, m in enumerate(_mu(ker))]
 
@@ -441,10 +445,10 @@ K2C = Claim(
         ),
     ),
     mutants=(
-        Mutant("no 1/sqrt(k!)", lambda s: replace(s, mu=_unnormalised)),
+        Mutant("no 1/sqrt(k!)", lambda s: replace(_relu_alone(s), mu=_unnormalised)),
         Mutant(
             "remainder |ρ|^(n+4)",
-            lambda s: replace(s, remainder=lambda tail, n, r: tail * r ** (n + 4)),
+            lambda s: replace(_relu_alone(s), remainder=lambda tail, n, r: tail * r ** (n + 4)),
         ),
     ),
     depends_on=("K1c",),
@@ -509,8 +513,8 @@ K3C = Claim(
         ),
     ),
     mutants=(
-        Mutant("the sigmoid taken for convex", lambda s: replace(s, convex=("sigmoid",))),
-        Mutant("cos taken for nondecreasing", lambda s: replace(s, nondecreasing=("cos",))),
+        Mutant("the sigmoid taken for convex", lambda _: AllShapes(("sigmoid",), ())),
+        Mutant("cos taken for nondecreasing", lambda _: AllShapes((), ("cos",))),
     ),
     depends_on=("K1c",),
 )
