@@ -1,6 +1,16 @@
 """The ledger: claims with evidence that can fail, each with false variants that it must refute."""
 
-from proofs_checks import energy, kernels, optimality, simplification
+from proofs_checks import catalogue, energy, frames, kernels, mutator, optimality, simplification
 from proofs_checks.ledger import Registry
 
-REGISTRY = Registry((*kernels.CLAIMS, *simplification.CLAIMS, *energy.CLAIMS, *optimality.CLAIMS))
+REGISTRY = Registry(
+    (
+        *kernels.CLAIMS,
+        *catalogue.CLAIMS,
+        *simplification.CLAIMS,
+        *energy.CLAIMS,
+        *optimality.CLAIMS,
+        *frames.CLAIMS,
+        *mutator.CLAIMS,
+    )
+)

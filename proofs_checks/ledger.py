@@ -109,7 +109,9 @@ class Claim(Generic[S]):
 
 @dataclass(frozen=True)
 class Registry:
-    """The claims in their order; ``home`` ("module:name") is where a worker process finds them.
+    """The claims in their order; ``home`` is where a worker process finds them.
+
+    It is "module:NAME", or the path of a file of claims.
 
     Raises ``SymcompError`` for a duplicate id, an unknown dependency, a cycle, or a claim without
     evidence or mutant.
@@ -134,8 +136,12 @@ class Registry:
         return next(claim for claim in self.claims if claim.id == claim_id)
 
     def select(self, pattern: str = "*") -> tuple[str, ...]:
-        """Ids that match a glob pattern, ignoring case; ``ArgumentError`` if there are none."""
-        chosen = tuple(i for i in self.ids if fnmatchcase(i.upper(), pattern.upper()))
+        """Ids that match one of the glob patterns between commas, ignoring case.
+
+        Raises ``ArgumentError`` if there are none.
+        """
+        globs = [part.strip().upper() for part in pattern.split(",")]
+        chosen = tuple(i for i in self.ids if any(fnmatchcase(i.upper(), g) for g in globs))
         if not chosen:
             known = ", ".join(self.ids)
             raise ArgumentError(f"pattern: {pattern!r} matches no claim, expected one of {known}")

@@ -5,11 +5,7 @@ What the files say depends on the claims, their findings and the settings alone;
 """
 
 import json
-import os
-import platform
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +17,11 @@ from rich.text import Text
 
 import symcomp
 from proofs_checks import optimality
+from proofs_checks.cache import versions
 from proofs_checks.ledger import Kind, Outcome, Verdict
 from proofs_checks.runner import ClaimResult, EvidenceResult, MutantResult, Run
+from proofs_checks.schema import LEDGER
+from proofs_checks.storage import replace_file
 from symcomp import objectives
 from symcomp.kernels import DualKernel
 
@@ -40,7 +39,6 @@ _COLOURS = {
     Verdict.UNDECIDED: "bold yellow",
     Verdict.REFUTED: "bold red",
 }
-_DISTRIBUTIONS = ("symcomp", "hypothesis", "mpmath", "numpy", "python-flint", "scipy", "sympy")
 
 
 def write(
@@ -49,7 +47,9 @@ def write(
     data: Sequence[optimality.Experiment] = (),
     activations: Iterable[str] = ("relu",),
 ) -> tuple[Path, ...]:
-    """Write ledger.json, ledger.md, formulas.md and generated/<name>.py; returns their paths.
+    """Write ledger.json and its schema, ledger.md, formulas.md and generated/<name>.py.
+
+    Returns their paths.
 
     ``data`` are experiments shown in ledger.md. The formulas and modules are those of
     ``activations``, positively homogeneous catalogue names.
@@ -57,6 +57,7 @@ def write(
     kernels = [symcomp.dual_kernel(name) for name in activations]
     files = {
         folder / "ledger.json": as_json(run),
+        folder / "ledger.schema.json": json.dumps(LEDGER, indent=2, ensure_ascii=False) + "\n",
         folder / "ledger.md": as_markdown(run, data),
         folder / "formulas.md": formulas(kernels),
     }
@@ -66,20 +67,6 @@ def write(
     for path, text in files.items():
         replace_file(path, text)
     return tuple(files)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write the text beside ``path``, then rename: no reader ever sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 is not what a report wants
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 # ------------------------------------------------------------------ terminal
@@ -150,8 +137,7 @@ def as_json(run: Run) -> str:
     settings = run.settings
     document = {
         "claims": [_claim_json(result) for result in run.results],
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in _DISTRIBUTIONS},
+        "versions": versions(),
         "seed": settings.seed,
         "examples": settings.examples,
         "digits": settings.digits,

@@ -2,7 +2,8 @@
 
 A task names its claim, mutant and evidence; a worker finds them in the registry's home module, so
 nothing but names and findings crosses a process border. A task that crashes, raises or runs out of
-time is undecided, with its reason.
+time is undecided, with its reason. With a cache every finding is kept as soon as it is made, so
+that an interrupted run resumes where it was.
 """
 
 import multiprocessing
@@ -13,12 +14,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import FrameType
 from typing import Any
 
+from proofs_checks import homes
+from proofs_checks.cache import Cache
 from proofs_checks.ledger import (
     Claim,
     Finding,
@@ -133,6 +135,15 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Done:
+    """A finding and its seconds; ``returned`` unless the check crashed, raised or ran too long."""
+
+    finding: Finding
+    seconds: float
+    returned: bool = True
+
+
+@dataclass(frozen=True)
 class Answer:
     """One finished task; ``done`` of its claim's ``total`` evidence and mutants are settled."""
 
@@ -152,13 +163,15 @@ def run(
     budget: float = BUDGET,
     kinds: Sequence[Kind] = tuple(Kind),
     mutants: bool = True,
+    cache: Cache | None = None,
     progress: Callable[[Answer], None] = lambda _: None,
 ) -> Run:
     """Run the claims that match ``pattern``, and what they depend on, and compute their verdicts.
 
     ``jobs`` worker processes share the tasks; with 0 all runs in this process, where a crash or a
     hang outside Python is not survived. ``budget`` is in seconds per task. ``kinds`` restricts
-    the evidence, ``mutants=False`` leaves the mutants out. ``progress`` is called after each task.
+    the evidence, ``mutants=False`` leaves the mutants out. ``cache`` answers tasks it knows and
+    keeps what the others find. ``progress`` is called after each task.
     Mutants are tried against the cheapest evidence first and stop at the first that refutes them.
     Raises ``ArgumentError`` for a pattern without match, for
     ``jobs`` < 0 or ``budget`` <= 0.
@@ -172,11 +185,37 @@ def run(
     selected = registry.select(pattern)
     ids = registry.with_dependencies(selected)
     book = _Book(registry, ids, selected if mutants else (), kinds)
+    for answer in _remembered(book, cache):
+        progress(answer)
     source = (_elsewhere if jobs else _here)(registry, book, settings, jobs, budget)
     with closing(source):  # stops the workers also when progress raises
-        for task, finding, seconds in source:
-            progress(book.enter(task, finding, seconds))
+        for task, done in source:
+            if cache and done.returned:
+                _keep(cache, registry[task.claim], task, done)
+            progress(book.enter(task, done.finding, done.seconds))
+            for answer in _remembered(book, cache):
+                progress(answer)
     return Run(book.results(selected), settings, time.perf_counter() - start)
+
+
+def _remembered(book: "_Book", cache: Cache | None) -> Iterator[Answer]:
+    """Settle what the cache knows, and what becomes ready by that."""
+    if cache is None:
+        return
+    unknown: deque[Task] = deque()
+    while book.ready:
+        task = book.ready.popleft()
+        found = cache.get(book.registry[task.claim], task.mutant, task.evidence)
+        if found is None:
+            unknown.append(task)
+        else:
+            yield book.enter(task, *found)
+    book.ready = unknown
+
+
+def _keep(cache: Cache, claim: Claim[Any], task: Task, done: Done) -> None:
+    with suppress(OSError):  # a cache that cannot be written costs time, never a result
+        cache.put(claim, task.mutant, task.evidence, (done.finding, done.seconds))
 
 
 # ------------------------------------------------------------------ what is left to do
@@ -256,13 +295,13 @@ class _Book:
 
 # ------------------------------------------------------------------ doing it
 
-_Found = Generator[tuple[Task, Finding, float], None, None]
+_Found = Generator[tuple[Task, Done], None, None]
 
 
 def _here(registry: Registry, book: _Book, settings: Settings, _: int, budget: float) -> _Found:
     while book.ready:
         task = book.ready.popleft()
-        yield (task, *_perform(registry, task, settings, budget))
+        yield task, _perform(registry, task, settings, budget)
 
 
 def _elsewhere(
@@ -278,7 +317,7 @@ def _elsewhere(
                 busy[worker.pipe] = worker
             for worker in _finished_or_overdue(busy):
                 del busy[worker.pipe]
-                answer = (worker.task, *worker.collect())
+                answer = (worker.task, worker.collect())
                 if worker.process.is_alive():
                     idle.append(worker)
                 yield answer
@@ -322,16 +361,17 @@ class _Worker:
         with suppress(BrokenPipeError):  # a worker that died idle: collect() will say so
             self.pipe.send(task)
 
-    def collect(self) -> tuple[Finding, float]:
+    def collect(self) -> Done:
         if not self.pipe.poll():
             self.stop()
-            return _out_of_time(self.budget), time.monotonic() - self.started
+            return Done(_out_of_time(self.budget), time.monotonic() - self.started, returned=False)
         try:
-            answer: tuple[Finding, float] = self.pipe.recv()
+            answer: Done = self.pipe.recv()
         except (EOFError, OSError):
             self.stop()
             reason = f"the worker process ended with exit code {self.process.exitcode}"
-            return Finding(Outcome.UNDECIDED, reason), time.monotonic() - self.started
+            finding = Finding(Outcome.UNDECIDED, reason)
+            return Done(finding, time.monotonic() - self.started, returned=False)
         return answer
 
     def stop(self) -> None:
@@ -343,8 +383,7 @@ class _Worker:
 def _serve(pipe: Connection, home: str, settings: Settings, budget: float) -> None:
     # Ctrl-C reaches the whole process group; the parent alone answers it, and stops the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    module, _, name = home.partition(":")
-    registry: Registry = getattr(import_module(module), name)
+    registry = homes.find(home)
     while True:
         try:
             task = pipe.recv()
@@ -353,10 +392,9 @@ def _serve(pipe: Connection, home: str, settings: Settings, budget: float) -> No
         pipe.send(_perform(registry, task, settings, budget))
 
 
-def _perform(
-    registry: Registry, task: Task, settings: Settings, budget: float
-) -> tuple[Finding, float]:
+def _perform(registry: Registry, task: Task, settings: Settings, budget: float) -> Done:
     start = time.perf_counter()
+    returned = False
     try:
         with _alarm(budget):
             claim = registry[task.claim]
@@ -364,12 +402,13 @@ def _perform(
             if task.mutant is not None:
                 subject = claim.mutants[task.mutant].change(subject)
             finding = claim.evidence[task.evidence].check(subject, settings)
+            returned = True
     except _OutOfTime:
         finding = _out_of_time(budget)
     except Exception as error:
         reason = " ".join(str(error).split())
         finding = Finding(Outcome.UNDECIDED, f"{type(error).__name__}: {reason}"[:500])
-    return finding, time.perf_counter() - start
+    return Done(finding, time.perf_counter() - start, returned)
 
 
 def _out_of_time(budget: float) -> Finding:

@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from symcomp.errors import SymcompError
+from symcomp.errors import ArgumentError, SymcompError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from proofs_checks.cache import Cache
     from proofs_checks.ledger import Kind, Registry, Settings
     from proofs_checks.runner import Answer, Run
 
 _ACT = """ACT is a name of the catalogue (relu), a name with parameters (leaky_relu:slope=1/10), or
 an expression in x ("Max(0,x)**2"), which is parsed and never run."""
-_PATTERN = """PATTERN chooses claims by id: K1, "E*", "?2"; capitals or not. Default: all."""
+_PATTERN = """PATTERN chooses claims by id: K1, "E*", "K1,E?"; capitals or not. Default: all.
+FILE.py is a Python file of your own with CLAIMS, which may depend on the built-in ones; it is run,
+and by default its claims are chosen, with what they depend on."""
 
 
 class _Failure(click.ClickException):
@@ -142,8 +145,8 @@ def optimum(act: str, M: int, beta: str, tau: str) -> None:
 
 
 @main.command(epilog=_PATTERN)
-@click.argument("pattern", default="*")
-def claims(pattern: str) -> None:
+@click.argument("which", nargs=-1, metavar="[FILE.py] [PATTERN]")
+def claims(which: tuple[str, ...]) -> None:
     """List the claims and their kinds of evidence.
 
     \b
@@ -153,7 +156,7 @@ def claims(pattern: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    registry = _registry()
+    registry, pattern = _chosen(which)
     table = Table("claim", "title", "rests on", "evidence", "mutants")
     for claim in (registry[i] for i in registry.select(pattern)):
         kinds = ", ".join(dict.fromkeys(e.kind.value for e in claim.evidence))
@@ -169,13 +172,17 @@ _jobs = click.option(
     show_default="number of cores",
     help="worker processes",
 )
+_fresh = click.option(
+    "--fresh", is_flag=True, help="run everything anew, whatever the cache has of earlier runs"
+)
 
 
 @main.command(epilog=_PATTERN)
-@click.argument("pattern", default="*")
+@click.argument("which", nargs=-1, metavar="[FILE.py] [PATTERN]")
 @click.option("--digits", type=click.IntRange(15, 1000), default=50, show_default=True)
 @_jobs
-def check(pattern: str, digits: int, jobs: int) -> None:
+@_fresh
+def check(which: tuple[str, ...], digits: int, jobs: int, fresh: bool) -> None:
     """Check proofs, certificates and precision runs.
 
     Comparisons at high precision use the number of digits given. Searches, simulations and
@@ -188,13 +195,13 @@ def check(pattern: str, digits: int, jobs: int) -> None:
         from proofs_checks.ledger import Kind, Settings
 
         kinds = (Kind.PROOF, Kind.CERTIFICATE, Kind.PRECISION)
-        outcome = _run(pattern, Settings(digits=digits), jobs, kinds, mutants=False)
+        outcome = _run(which, Settings(digits=digits), jobs, kinds, mutants=False, fresh=fresh)
         _show(outcome)
     sys.exit(1 if outcome.fallen else 0)
 
 
 @main.command(epilog=_PATTERN)
-@click.argument("pattern", default="*")
+@click.argument("which", nargs=-1, metavar="[FILE.py] [PATTERN]")
 @click.option("--examples", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @_jobs
@@ -205,15 +212,21 @@ def check(pattern: str, digits: int, jobs: int) -> None:
     show_default=True,
     help="folder of the reports",
 )
-def verify(pattern: str, examples: int, seed: int, jobs: int, out: Path) -> None:
+@_fresh
+def verify(
+    which: tuple[str, ...], examples: int, seed: int, jobs: int, out: Path, fresh: bool
+) -> None:
     """Verify claims by all evidence; write reports.
 
-    Every mutant, a false variant of its claim, must be refuted. Writes ledger.md, ledger.json,
-    formulas.md and generated/ into the folder of reports. Exit code 1 if a claim falls: if it is
-    refuted or one of its mutants survives.
+    Every mutant, a false variant of its claim, must be refuted. Writes ledger.md, ledger.json (and
+    its schema), formulas.md and generated/ into the folder of reports. Exit code 1 if a claim
+    falls: if it is refuted or one of its mutants survives. Findings are kept in
+    $SYMCOMP_CACHE, by default ~/.cache/symcomp, and hold until a source, a statement or a version
+    changes; so an interrupted run resumes.
 
     \b
     symcomp verify
+    symcomp verify my_claims.py
     symcomp verify "E*" --examples 1000 --seed 7 --out /tmp/reports
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -222,7 +235,7 @@ def verify(pattern: str, examples: int, seed: int, jobs: int, out: Path) -> None
         from proofs_checks.ledger import Kind, Settings
 
         settings = Settings(examples=examples, seed=seed)
-        outcome = _run(pattern, settings, jobs, tuple(Kind), mutants=True)
+        outcome = _run(which, settings, jobs, tuple(Kind), mutants=True, fresh=fresh)
         data = report.experiments(outcome)
         paths = report.write(outcome, out, data)
         _show(outcome)
@@ -232,20 +245,53 @@ def verify(pattern: str, examples: int, seed: int, jobs: int, out: Path) -> None
     sys.exit(1 if outcome.fallen else 0)
 
 
-def _registry() -> "Registry":
-    from proofs_checks import REGISTRY
+def _chosen(which: tuple[str, ...]) -> "tuple[Registry, str]":
+    """The registry and the pattern that the arguments [FILE.py] [PATTERN] ask for."""
+    import proofs_checks
+    from proofs_checks import homes
 
-    return REGISTRY
+    if which and which[0].endswith(".py"):
+        registry = homes.load(Path(which[0]))
+        built_in = set(proofs_checks.REGISTRY.ids)
+        default = ",".join(i for i in registry.ids if i not in built_in)
+        which = which[1:]
+    else:
+        registry, default = proofs_checks.REGISTRY, "*"
+    if len(which) > 1:
+        raise ArgumentError(f"arguments: found {' '.join(which)}, expected [FILE.py] [PATTERN]")
+    return registry, which[0] if which else default
 
 
 def _run(
-    pattern: str, settings: "Settings", jobs: int, kinds: "tuple[Kind, ...]", *, mutants: bool
+    which: tuple[str, ...],
+    settings: "Settings",
+    jobs: int,
+    kinds: "tuple[Kind, ...]",
+    *,
+    mutants: bool,
+    fresh: bool,
 ) -> "Run":
     from proofs_checks.runner import run
 
-    registry = _registry()
+    registry, pattern = _chosen(which)
     with _progress(registry, registry.with_dependencies(registry.select(pattern))) as p:
-        return run(registry, pattern, settings, jobs=jobs, kinds=kinds, mutants=mutants, progress=p)
+        return run(
+            registry,
+            pattern,
+            settings,
+            jobs=jobs,
+            kinds=kinds,
+            mutants=mutants,
+            cache=_cache(registry, settings, fresh),
+            progress=p,
+        )
+
+
+def _cache(registry: "Registry", settings: "Settings", fresh: bool) -> "Cache":
+    from proofs_checks import cache, homes
+
+    sources = cache.fingerprint(homes.source(registry.home))
+    return cache.Cache(cache.default_folder(), sources, settings, fresh)
 
 
 @contextmanager

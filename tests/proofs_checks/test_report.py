@@ -17,6 +17,7 @@ from proofs_checks import report
 from proofs_checks.ledger import Finding, Outcome, Registry, Settings
 from proofs_checks.optimality import Experiment, experiment
 from proofs_checks.runner import Run, run
+from proofs_checks.storage import replace_file
 from tests.proofs_checks.tiny import BAD, GOOD, claim, fails, undecided
 
 SETTINGS = Settings(examples=10, seed=5)
@@ -204,7 +205,13 @@ def test_the_formulas_are_those_derived_for_the_activation() -> None:
 def test_write_leaves_whole_files_and_nothing_else(tmp_path: Path) -> None:
     paths = report.write(good(), tmp_path)
     names = {str(path.relative_to(tmp_path)) for path in paths}
-    assert names == {"ledger.json", "ledger.md", "formulas.md", "generated/relu.py"}
+    assert names == {
+        "ledger.json",
+        "ledger.schema.json",
+        "ledger.md",
+        "formulas.md",
+        "generated/relu.py",
+    }
     assert {p for p in tmp_path.rglob("*") if p.is_file()} == set(paths)
     source = (tmp_path / "generated" / "relu.py").read_text(encoding="utf-8")
     assert source == symcomp.generate("relu").source
@@ -215,14 +222,14 @@ def test_a_failed_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "ledger.md"
-    report.replace_file(path, "old")
+    replace_file(path, "old")
 
     def refuse(*_: object) -> None:
         raise OSError("no")
 
     monkeypatch.setattr("os.replace", refuse)
     with pytest.raises(OSError, match="no"):
-        report.replace_file(path, "new")
+        replace_file(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -268,6 +268,7 @@ def test_verify_writes_the_reports(tmp_path: Path) -> None:
     assert document["claims"][0]["evidence"][1]["figure"].startswith("5 examples")
     assert {p.name for p in out.iterdir()} == {
         "ledger.json",
+        "ledger.schema.json",
         "ledger.md",
         "formulas.md",
         "generated",
