@@ -189,7 +189,7 @@ E3 = Claim(
     title="More neurons than d + 1: centred real ETFs are optimal",
     statement=(
         r"\text{ReLU},\ M\ge d:\quad\mathcal E\ge\frac1{4M}+\Bigl(1-\frac1M\Bigr)e\Bigl("
-        r"\frac{M-d}{d(M-1)}\Bigr),\quad\text{equality iff equal norms on a centred real ETF};"
+        r"\frac{M-d}{d(M-1)}\Bigr),\quad\text{equality at equal norms on a centred real ETF};"
         r"\ d=6,M=16:\ \mathcal E=0.1732015256;\quad"
         r"\sigma=|\cdot|:\ \text{four times the bound, at every real ETF}"
     ),

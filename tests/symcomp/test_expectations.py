@@ -152,3 +152,20 @@ def test_biases_are_shifts(name):
     wanted = expectation2(left, right, *map(exact, point[:3]), 18)
     got = sympy.N(expr.subs(dict(zip(symbols, point, strict=True))), 40)
     compare([(name, got, to_mpf(wanted))], rtol=1e-15)
+
+
+def test_every_step_of_steins_recursion_is_true():
+    """Each E(s(x) t(y)) = value of a derivation, against rigorous quadrature of its two factors."""
+    _, steps = stein(form(parse("Max(0, x) + (exp(x) - 1)*Heaviside(-x)")), form(parse("erf(x)")))
+    y = sympy.Symbol("y", real=True)
+    at = {QU: 1, QV: 2, C: sympy.Rational(1, 3)}
+    rows = []
+    for step in steps:
+        if step.text.startswith("tilt"):
+            left, right = step.equation.lhs.args[0].as_independent(y, as_Add=False)
+            pair = (left + 0 * X, right.subs(y, X))
+            wanted = expectation2(*pair, *(exact(at[q]) for q in (QU, QV, C)), 15)
+            rows.append(
+                (step.equation.lhs, sympy.N(step.equation.rhs.subs(at), 20), to_mpf(wanted))
+            )
+    compare(rows, rtol=1e-13, atol=1e-15, min_points=6)

@@ -12,8 +12,9 @@ import symcomp
 from proofs_checks import oracles
 from proofs_checks.kernels import POINTS, SIGMA
 from proofs_checks.reference import REFERENCE
-from symcomp.balls import to_mpf
+from symcomp.balls import exact, to_mpf
 from symcomp.errors import ArgumentError, DivergenceError, SymcompError
+from symcomp.quadrature import expectation2
 from tests.comparison import compare
 
 HOMOGENEOUS = tuple(SIGMA)
@@ -55,6 +56,38 @@ def test_value_and_enclosure_against_the_defining_integral(name):
             room = to_mpf(value.rad()) + abs(wanted) * mpmath.mpf(10) ** (5 - digits)
             rows.append((point, gap <= room, True))
     compare(rows, min_points=4)
+
+
+@pytest.mark.parametrize("name", [name for name in CLOSED if name in OTHERS])
+def test_closed_forms_lie_in_rigorous_enclosures(name):
+    """Formula against quadrature that knows σ alone, on correlations crowded near 0 and ±1."""
+    ker = symcomp.dual_kernel(name)
+    smooth = not ker.activation.kinks
+    near = ("-0.999999999999", "-0.99", "0.99") if smooth else ("-0.9", "0.9")
+    points = [(1, 1, r) for r in ("-1", *near, "-0.5", "-1e-9", "1e-9", "0.3", "1")]
+    points += [("1.3", 2, "0.5"), ("1e-2", 9, "-0.1")]
+    digits = 50 if smooth else 20
+    for point in points:
+        wanted = expectation2(*(ker.left.expr,) * 2, *map(exact, point), digits)
+        assert ker.enclosure(*point, digits=digits).overlaps(wanted), point
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in symcomp.activations() if name not in ("step", "sign")]
+)
+def test_the_slope_of_kappa_is_the_kernel_of_the_derivative(name):
+    """dκ/dρ = E σ'(X) σ'(Y) (K1), the left side by a difference quotient at 60 digits."""
+    ker = symcomp.dual_kernel(name)
+    slope = sympy.diff(ker.activation.expr, ker.activation.symbol)
+    rows = []
+    for rho in ("-1/2", "1/7", "4/5"):
+        at, step = sympy.Rational(rho), sympy.Rational(1, 10**15)
+        with mpmath.workdps(60):
+            up, down = (ker.evaluate(1, 1, at + h, 60) for h in (step, -step))
+            wanted = to_mpf(expectation2(slope, slope, *map(exact, (1, 1, rho)), 25))
+            rows.append((rho, (up - down) / 2 * 10**15, wanted))
+    with mpmath.workdps(60):
+        compare(rows, rtol=1e-20, atol=1e-20, min_points=3)
 
 
 @pytest.mark.parametrize("name", symcomp.activations())
