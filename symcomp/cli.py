@@ -227,7 +227,7 @@ def verify(
     \b
     symcomp verify
     symcomp verify my_claims.py
-    symcomp verify "E*" --examples 1000 --seed 7 --out /tmp/reports
+    symcomp verify "E*" --examples 1000 --seed 7 --out elsewhere
     """
     out.mkdir(parents=True, exist_ok=True)
     with _workplace():

@@ -42,7 +42,7 @@ class Optimum:
     value is min F, cosine is s of E4 (0: a simplex, orthogonal to no direction in particular),
     gram (M, M) float64 holds the <u_i, u_j>. value, radius and cosine are mpf, right to `digits`.
     least_d is the smallest dimension in which the network fits. claim is the statement of theory.md
-    that makes it a global minimiser; empty, it is the best equiangular cone and no more.
+    that makes it a global minimiser (E4's proof is not replayed yet); empty, it is the best equiangular cone and no more.
     """
 
     activation: str
@@ -82,7 +82,9 @@ class Optimum:
         M = self.M
         what = {
             "": "the best equiangular cone; no claim says that nothing beats it",
-            **dict.fromkeys(("E2", "E4", "E7"), f"global minimiser ({self.claim})"),
+            "E2": "global minimiser (E2)",
+            "E4": "the best equiangular cone, global by E4, which the ledger has yet to replay",
+            "E7": "global minimiser (E7)",
         }[self.claim]
         inner = mpmath.mpf(1) if M == 1 else (M * self.cosine**2 - 1) / (M - 1)
         rows = (
@@ -107,8 +109,8 @@ def optimum(
     """The best M neurons for F, for a target with E|w|² = tau² and |E w| = beta tau (E2, E4, E7).
 
     β = 0: the simplex in closed form (E2), or the cosine that minimises κ (E7). β > 0: the maximum
-    over s of κ(βs)²/E(s), the best equiangular cone; for ReLU a global minimiser of F (E4). The
-    degree k of act gives radius^k = tau^k κ(βs)/E(s). These statements are this project's
+    over s of κ(βs)²/E(s), the best equiangular cone; for ReLU a global minimiser of F by E4, whose
+    proof the ledger has yet to replay. The degree k of act gives radius^k = tau^k κ(βs)/E(s). These statements are this project's
     reconstruction. Raises ArgumentError unless act is convex, positively homogeneous and not
     linear, M >= 1, beta in [0, 1], tau > 0, and d >= M - 1 (E2) or d >= M (otherwise).
     """

@@ -7,6 +7,7 @@ from fractions import Fraction
 import sympy
 
 from symcomp.errors import ExpressionError
+from symcomp.special import normal_cdf
 
 X = sympy.Symbol("x", real=True)
 
@@ -15,10 +16,6 @@ _MAX_POWER = 64
 _MAX_DIGITS = 60
 
 _CONSTANTS = {"pi": sympy.pi, "E": sympy.E, "e": sympy.E}
-
-
-def _normal_cdf(x: sympy.Expr) -> sympy.Expr:
-    return (1 + sympy.erf(x / sympy.sqrt(2))) / 2
 
 
 def _sigmoid(x: sympy.Expr) -> sympy.Expr:
@@ -49,7 +46,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], int, int]] = {
     "He": (_hermite, 2, 2),
     "relu": (lambda t: sympy.Max(0, t), 1, 1),
     "step": (sympy.Heaviside, 1, 1),
-    "normal_cdf": (_normal_cdf, 1, 1),
+    "normal_cdf": (normal_cdf, 1, 1),
     "sigmoid": (_sigmoid, 1, 1),
     "softplus": (lambda t: sympy.log(1 + sympy.exp(t)), 1, 1),
 }
