@@ -42,7 +42,8 @@ class Optimum:
     value is min F, cosine is s of E4 (0: a simplex, orthogonal to no direction in particular),
     gram (M, M) float64 holds the <u_i, u_j>. value, radius and cosine are mpf, right to `digits`.
     least_d is the smallest dimension in which the network fits. claim is the statement of theory.md
-    that makes it a global minimiser (E4's proof is not replayed yet); empty, it is the best equiangular cone and no more.
+    that makes it a global minimiser (E4's proof is not replayed yet); empty, it is the best
+    equiangular cone and no more.
     """
 
     activation: str
@@ -110,8 +111,8 @@ def optimum(
 
     β = 0: the simplex in closed form (E2), or the cosine that minimises κ (E7). β > 0: the maximum
     over s of κ(βs)²/E(s), the best equiangular cone; for ReLU a global minimiser of F by E4, whose
-    proof the ledger has yet to replay. The degree k of act gives radius^k = tau^k κ(βs)/E(s). These statements are this project's
-    reconstruction. Raises ArgumentError unless act is convex, positively homogeneous and not
+    proof the ledger has yet to replay. The degree k of act gives radius^k = tau^k κ(βs)/E(s).
+    These statements are this project's reconstruction. Raises ArgumentError unless act is convex, positively homogeneous and not
     linear, M >= 1, beta in [0, 1], tau > 0, and d >= M - 1 (E2) or d >= M (otherwise).
     """
     ker = dual_kernel(act)
