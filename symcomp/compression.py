@@ -112,8 +112,9 @@ def optimum(
     β = 0: the simplex in closed form (E2), or the cosine that minimises κ (E7). β > 0: the maximum
     over s of κ(βs)²/E(s), the best equiangular cone; for ReLU a global minimiser of F by E4, whose
     proof the ledger has yet to replay. The degree k of act gives radius^k = tau^k κ(βs)/E(s).
-    These statements are this project's reconstruction. Raises ArgumentError unless act is convex, positively homogeneous and not
-    linear, M >= 1, beta in [0, 1], tau > 0, and d >= M - 1 (E2) or d >= M (otherwise).
+    These statements are this project's reconstruction. Raises ArgumentError unless act is convex,
+    positively homogeneous and not linear, M >= 1, beta in [0, 1], tau > 0, and d >= M - 1 (E2) or
+    d >= M (otherwise).
     """
     ker = dual_kernel(act)
     k = objectives.homogeneity(ker)
