@@ -144,7 +144,7 @@ def _gap(claim: EnergyInequality, p: Sequence[Any], rho: Sequence[Sequence[Any]]
     """𝓔 - bound for the first kernel, with the powers of each variable collected."""
     ker, nodes = claim.kernels[0], range(len(p))
     pairs = [(p[i] * p[j], rho[i][j]) for i in nodes for j in nodes]
-    energy = sum(w * objectives.kappa(ker, sympy.sympify(r)) for w, r in pairs)
+    energy = sum(w * objectives.kappa(ker, r) for w, r in pairs)
     square = sympy.expand(sum(w * r for w, r in pairs))
     return sympy.expand(energy - claim.bound(ker, sympy.Integer(len(p)), square))
 
