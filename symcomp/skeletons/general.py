@@ -1,0 +1,129 @@
+"""The engine of other activations: K°(q_u, q_v, c) and its partial derivatives."""
+
+from string import Template
+
+PLAIN_FUNCTION = Template("""
+
+def $name(qu: Array, qv: Array, c: Array) -> $returns:
+    $code
+""")
+
+GUARDS = {
+    "_reciprocal": '''
+
+def _reciprocal(x: Array) -> Array:
+    """1/x, and 0 where x is 0."""
+    return np.divide(1.0, x, out=np.zeros_like(x), where=x != 0.0)
+''',
+    "_sqrt": '''
+
+def _sqrt(x: Array) -> Array:
+    """Square root of what may round below 0."""
+    return np.sqrt(np.maximum(x, 0.0))
+''',
+    "_arcsin": '''
+
+def _arcsin(x: Array) -> Array:
+    """Arcsine of what may round beyond ±1."""
+    return np.arcsin(np.clip(x, -1.0, 1.0))
+''',
+}
+
+POLAR = '''
+
+def _polar(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Lengths and their difference; the correlation ρ, 1 - ρ and 1 + ρ, kept above 0."""
+    ru, rv = (np.maximum(np.sqrt(q), 1e-60) for q in (qu, qv))
+    rho = np.clip(c / ru / rv, -1.0, 1.0)
+    return ru, rv, rv - ru, rho, np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)
+'''
+POLAR_CALL = "ru, rv, gap, rho, below, above = _polar(qu, qv, c)"
+
+ROOT = ("bound = np.sqrt(qu) * np.sqrt(qv)", "root = np.sqrt((bound - c) * (bound + c))")
+ALPHA = "alpha = np.arctan2(c, root)  # rounded as root is, so that their errors cancel"
+
+GENERAL = Template('''
+
+# ---- K° and its derivatives ----------------------------------------------------------------------
+
+$formulas
+
+# ---- sums over pairs of rows ---------------------------------------------------------------------
+
+
+class _Nodes(NamedTuple):
+    """Rows w_i with their variances q_i = |w_i|² and outer weights."""
+
+    rows: Array  # (n, d)
+    variances: Array  # (n,)
+    weights: Array  # (n, k), a_i / n
+
+    def part(self, some: slice) -> "_Nodes":
+        """Some of the rows."""
+        rows, variances, weights = self
+        return _Nodes(rows[some], variances[some], weights[some])
+
+
+def _nodes(name: str, X: Array, weights: Array) -> _Nodes:
+    variances = np.einsum("ij,ij->i", X, X)
+    if not np.isfinite(variances).all():
+        _require_finite(name, X)
+    _require_range(name, variances)
+    return _Nodes(X, variances, weights / len(X))
+
+
+def _require_range(name: str, variances: Array) -> None:
+    """K° may grow like a power of the variances."""
+    if not variances.max() < $largest:
+        raise ValueError(f"{name} reaches |row|^2 = {variances.max():.3g}; expected below $largest")
+
+
+def _mean_node(tau: float, mu: Array) -> tuple[_Nodes, float]:
+    """The simplified target: one row μ of variance τ²; its energy."""
+    q = np.square([tau])
+    _require_range("tau", q)
+    energy = float(_kernel(q, q, np.minimum(mu @ mu, q))[0])
+    return _Nodes(mu[None, :], q, np.ones((1, 1))), energy
+
+
+def _arguments(left: _Nodes, right: _Nodes) -> tuple[Array, Array, Array]:
+    """q_u, q_v and c, of which rounding must not make c² > q_u q_v."""
+    qu, qv = left.variances[:, None], right.variances[None, :]
+    c = left.rows @ right.rows.T
+    bound = np.sqrt(qu) * np.sqrt(qv)
+    np.clip(c, -bound, bound, out=c)
+    return qu, qv, c
+
+
+def _entries(left: _Nodes, right: _Nodes) -> Array:
+    """K(w_i, θ_j)."""
+    K = np.empty((len(left.rows), len(right.rows)))
+    for i, j in _tiles(*K.shape):
+        K[i, j] = _kernel(*_arguments(left.part(i), right.part(j)))
+    return K
+
+
+def _values(source: _Nodes, probe: _Nodes) -> Array:
+    """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
+    V = np.zeros((len(probe.rows), source.weights.shape[1]))
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
+        K = _kernel(*_arguments(source.part(i), probe.part(j)))
+        V[j] += K.T @ source.weights[i]
+    return V
+
+
+def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
+    """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
+
+    ∂K/∂θ = (∂K°/∂c) w + 2 (∂K°/∂q_v) θ.
+    """
+    V = np.zeros((len(probe.rows), source.weights.shape[1]))
+    P = np.zeros(probe.rows.shape)
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
+        K, by_c, by_qv = _kernel_and_slopes(*_arguments(source.part(i), probe.part(j)))
+        V[j] += K.T @ source.weights[i]
+        pairs = source.weights[i] @ probe.weights[j].T
+        P[j] += (pairs * by_c).T @ source.rows[i]
+        P[j] += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * probe.rows[j]
+    return V, P
+''')

@@ -1,0 +1,226 @@
+"""The engine of positively homogeneous activations: K = |u|^k |v|^k κ(ρ), in six buffers a tile."""
+
+from string import Template
+
+HOMOGENEOUS_IMPORTS = """\
+from collections.abc import Iterator
+from dataclasses import dataclass
+"""
+
+HOMOGENEOUS = Template('''
+
+# ---- κ and κ' ------------------------------------------------------------------------------------
+
+DEGREE = $degree  # σ(t x) = t^DEGREE σ(x) for t > 0
+
+
+@dataclass(slots=True)
+class _Tile:
+    """The six buffers of one tile, all of one shape."""
+
+    rho: Array  # ρ
+    sine: Array  # sqrt(1 - ρ²)
+    angle: Array  # $angle_name
+    kappa: Array  # κ(ρ)
+    slope: Array  # κ'(ρ)
+    scratch: Array
+$formulas
+
+def _correlation(rho: ArrayLike) -> tuple[Array, Array]:
+    """κ(ρ) and κ'(ρ) elementwise; beyond ±1, where rounding may lead, as at ±1."""
+    flat = np.ravel(rho)
+    t = _Tile(*np.empty((6, flat.size)))
+    t.rho[:] = flat
+    _angles(t)
+    _kappa(t)
+    _slope(t)
+    return t.kappa.reshape(np.shape(rho)), t.slope.reshape(np.shape(rho))
+
+
+# ---- sums over pairs of rows ---------------------------------------------------------------------
+$reciprocal
+
+class _Nodes(NamedTuple):
+    """Rows w_i = r_i u_i with |u_i| = 1 (or u_i = 0 for a zero row), and their outer weights."""
+
+    rows: Array  # (n, d), rescaled if a squared length would leave the range of float64
+    inverse: Array  # (n,), u_i = inverse_i rows_i
+    radii: Array  # (n,), r_i
+    weights: Array  # (n, k), a_i / n
+    gap: float  # 1 - |u_i|², nonzero in _mean_node alone
+
+    def part(self, some: slice) -> "_Nodes":
+        """Some of the rows."""
+        rows, inverse, radii, weights, gap = self
+        return _Nodes(rows[some], inverse[some], radii[some], weights[some], gap)
+
+
+def _nodes(name: str, X: Array, weights: Array) -> _Nodes:
+    rows = X
+    lengths = radii = np.sqrt(np.einsum("ij,ij->i", X, X))
+    if not np.all((lengths > 2.0**-400) & (lengths < 2.0**400)):
+        peaks = np.maximum(X.max(axis=1), -X.min(axis=1))
+        _require_finite(name, peaks)
+        exponents = np.frexp(peaks)[1]
+        rows = np.ldexp(X, -exponents[:, None])
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        radii = np.ldexp(lengths, exponents)
+    inverse = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
+    _require_range(name, radii, weights)
+    return _Nodes(rows, inverse, radii, weights / len(X), 0.0)
+
+
+def _require_range(name: str, radii: Array, weights: Array) -> None:
+    """The loss is a square, so |row|^k |weight| must stay away from 1e154."""
+    with np.errstate(over="ignore"):
+        largest = float(np.max(np.abs(weights).max(axis=1) * radii**DEGREE))
+    if not largest < 1e152:
+        raise ValueError(
+            f"{name} reaches |row|^{DEGREE} |weight| = {largest:.3g}; expected less than 1e152"
+        )
+
+
+def _mean_node(tau: float, mu: Array) -> tuple[_Nodes, float]:
+    """The simplified target: one row of length τ whose direction is shrunk to μ/τ; its energy."""
+    u = mu / tau
+    gap = 1.0 - float(u @ u)
+    if gap < 2.0**-48:  # |μ| = τ, up to rounding
+        u, gap = u / np.sqrt(u @ u), 0.0
+    one = np.ones(1)
+    _require_range("tau", tau * one, one[:, None])
+    energy = tau ** (2 * DEGREE) * float(_correlation(1.0 - gap)[0])
+    return _Nodes(u[None, :], one, tau * one, np.ones((1, 1)), gap), energy
+
+
+$sharpen
+
+def _pairs(source: _Nodes, probe: _Nodes$parameter) -> Iterator[tuple[_Tile, slice, slice]]:
+    """The tiles of source x probe with their correlations and angles, and where they lie."""
+    tiles = _tiles(len(source.rows), len(probe.rows))
+    memory = np.empty((6, max(_size(i) * _size(j) for i, j in tiles)))
+    for i, j in tiles:
+        m, n = _size(j), _size(i)
+        t = _Tile(*memory[:, : m * n].reshape(-1, m, n))
+        some, others = source.part(i), probe.part(j)
+        np.matmul(others.rows, some.rows.T, out=t.rho)
+        t.rho *= some.inverse
+        t.rho *= others.inverse[:, None]
+        _angles(t)$sharpen_if
+        yield t, i, j
+
+
+def _size(some: slice) -> int:
+    return int(some.stop - some.start)
+
+
+def _entries(source: _Nodes, probe: _Nodes) -> Array:
+    """K(w_i, θ_j)."""
+    K = np.empty((len(source.rows), len(probe.rows)))
+    for t, i, j in _pairs(source, probe$for_slopes):
+        _kappa(t)
+        np.multiply(source.radii[i, None] ** DEGREE, probe.radii[j] ** DEGREE, out=K[i, j])
+        K[i, j] *= t.kappa.T
+    return K
+
+
+def _values(source: _Nodes, probe: _Nodes) -> Array:
+    """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
+    mass = source.weights * source.radii[:, None] ** DEGREE
+    V = np.zeros((len(probe.rows), mass.shape[1]))
+    for t, i, j in _pairs(source, probe$for_values):
+        _kappa(t)
+        V[j] += t.kappa @ mass[i]
+    return V * probe.radii[:, None] ** DEGREE
+
+
+def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
+    """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
+
+    By homogeneity ∂/∂θ |θ|^k κ(ρ) = |θ|^{k-1} (κ' u + (k κ - ρ κ') θ/|θ|): the sums over i of
+    κ' u_i, which is one matrix product, and of κ give both parts.
+    """
+    mass = source.weights * source.radii[:, None] ** DEGREE
+    turning = mass * source.inverse[:, None]
+    push = probe.weights * $push
+    product = np.multiply if push.shape[1] == 1 else np.matmul  # an outer product, slow in BLAS
+    V, P = np.zeros((len(probe.rows), mass.shape[1])), np.zeros(probe.rows.shape)
+    for t, i, j in _pairs(source, probe$for_slopes):
+        _kappa(t)
+        _slope(t)
+        V[j] += t.kappa @ mass[i]
+        t.slope *= product(push[j], turning[i].T, out=t.scratch)
+        P[j] += t.slope @ source.rows[i]
+    u = probe.rows * probe.inverse[:, None]
+    along = DEGREE * np.sum(push * V, axis=1) - np.sum(P * u, axis=1)
+    return V * probe.radii[:, None] ** DEGREE, P + along[:, None] * u
+''')
+
+FLAT_ANGLES = """
+
+def _angles(t: _Tile) -> None:
+    np.clip(t.rho, -1.0, 1.0, out=t.rho)
+"""
+
+ANGLES = Template("""
+
+def _angles(t: _Tile) -> None:
+    np.clip(t.rho, -1.0, 1.0, out=t.rho)
+    np.subtract(1.0, t.rho, out=t.sine)
+    np.add(1.0, t.rho, out=t.scratch)
+    t.sine *= t.scratch
+    np.sqrt(t.sine, out=t.sine)
+    $code
+""")
+
+FUNCTION = Template('''
+
+def _$name(t: _Tile) -> None:
+    """$formula."""
+    $code
+''')
+
+NEARLY_OPPOSITE = Template("""\
+# Near ρ = -1 those terms cancel: there its series in ψ = angle, ρ = -cos ψ, cut below 2^-56.
+near = t.angle < $switch
+if near.any():
+    coefficients = (
+$coefficients
+    )
+    t.$name[near] = _series(t.angle[near], $power, coefficients)
+""")
+
+SERIES = '''
+
+def _series(psi: Array, power: int, coefficients: tuple[float, ...]) -> Array:
+    """ψ^power Σ_n coefficients[n] ψ^2n."""
+    square = psi * psi
+    total = np.full_like(psi, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        total *= square
+        total += coefficient
+    for _ in range(power):
+        total *= psi
+    return total
+'''
+
+SHARPEN = Template('''
+
+NEAR = 2.0**-20  # 1 - |ρ| below which rounding in ρ would blur the angle
+
+
+def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes) -> None:
+    """Angles between almost parallel rows, from the chord: |u ∓ v|² + gap = 4 sin²(angle/2)."""
+    if max(t.rho.max(), -t.rho.min()) < 1.0 - NEAR:
+        return
+    near = np.argwhere(np.abs(t.rho) >= 1.0 - NEAR)
+    for start in range(0, len(near), SIDE):
+        j, i = near[start : start + SIDE].T
+        sign = np.sign(t.rho[j, i])
+        chord = source.rows[i] * source.inverse[i, None]
+        chord -= probe.rows[j] * (sign * probe.inverse[j])[:, None]
+        square = np.einsum("ij,ij->i", chord, chord) + source.gap
+        square[square < 2.0**-98] = 0.0  # the same direction, up to rounding
+        turn = 2.0 * np.arcsin(0.5 * np.sqrt(square))
+        t.sine[j, i] = np.sin(turn)
+        t.angle[j, i] = $of_turn
+''')

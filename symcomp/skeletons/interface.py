@@ -1,0 +1,203 @@
+"""What a generated module offers: targets, losses, gradients and the checks of arguments."""
+
+INTERFACE = '''
+
+# ---- the losses ----------------------------------------------------------------------------------
+
+
+class Target:
+    """A target network prepared once; stands wherever W does.
+
+    W is (N, d), a is (N,) or (N, k), default ones; both are copied. Computes here, in tiles, the
+    term N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), which takes O(N² d) time. Raises ValueError as loss does.
+    """
+
+    def __init__(self, W: ArrayLike, a: ArrayLike | None = None) -> None:
+        """Copy, check and sum."""
+        rows = np.array(_matrix("W", W))
+        weights = _weights("a", a, len(rows))
+        self.nodes = _nodes("W", rows, np.ones((len(rows), 1)) if weights is None else weights)
+        self.energy = _energy(self.nodes)
+
+
+def kernel(U: ArrayLike, V: ArrayLike) -> Array:
+    """K(u_i, v_j) of the rows of U (m, d) and V (n, d): shape (m, n), float64.
+
+    Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
+    """
+    left = _matrix("U", U)
+    right = _matrix("V", V, left.shape[1])
+    return _entries(
+        _nodes("U", left, np.ones((len(left), 1))), _nodes("V", right, np.ones((len(right), 1)))
+    )
+
+
+def loss(
+    W: ArrayLike | Target,
+    Theta: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+) -> float:
+    """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
+
+    W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones. Real
+    numbers of any kind, computed in float64. Without a Target the cost is O((N + M)² d).
+    Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
+    """
+    nodes, energy, probe = _networks(W, Theta, a, b)
+    return _value(nodes, energy, probe)
+
+
+def loss_and_grad(
+    W: ArrayLike | Target,
+    Theta: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+) -> tuple[float, Array, Array]:
+    """L with its gradients in Theta (M, d) and b; arguments and errors as in loss.
+
+    The gradient in b has b's shape; for the default b that is (M,), or (M, k) where k > 1.
+    """
+    nodes, energy, probe = _networks(W, Theta, a, b)
+    value, by_theta, by_b = _value_and_grad(nodes, energy, probe)
+    return value, by_theta, by_b.reshape(_shape(b, by_b))
+
+
+def simplified(tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None) -> float:
+    """F, the limit of L for many target nodes of mean mu and E|w|² = tau² (S1), at least 0.
+
+    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones.
+    Raises ValueError for a wrong shape or value, NaN, infinity or entries that are not real.
+    """
+    nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
+    return _value(nodes, energy, probe)
+
+
+def simplified_and_grad(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None
+) -> tuple[float, Array, Array]:
+    """F with its gradients in Theta (M, d) and b (M,); arguments and errors as in simplified."""
+    nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
+    value, by_theta, by_b = _value_and_grad(nodes, energy, probe)
+    return value, by_theta, by_b.reshape(_shape(b, by_b))
+
+
+def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
+    values = _values(probe, probe) - 2.0 * _values(target, probe)
+    return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+
+
+def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
+    own, own_pulls = _values_and_pulls(probe, probe)
+    cross, cross_pulls = _values_and_pulls(target, probe)
+    value = energy + float(np.vdot(probe.weights, own - 2.0 * cross))
+    return max(value, 0.0), 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+
+
+def _energy(nodes: _Nodes) -> float:
+    """Σ_ij <a_i, a_j> K(w_i, w_j); pairs in different blocks of rows are visited once."""
+    total = 0.0
+    for start in range(0, len(nodes.rows), SIDE):
+        here = nodes.part(slice(start, start + SIDE))
+        total += float(np.vdot(here.weights, _values(here, here)))
+        if start:
+            before = nodes.part(slice(0, start))
+            total += 2.0 * float(np.vdot(here.weights, _values(before, here)))
+    return total
+
+
+# ---- arguments -----------------------------------------------------------------------------------
+
+
+def _networks(
+    W: ArrayLike | Target, Theta: ArrayLike, a: ArrayLike | None, b: ArrayLike | None
+) -> tuple[_Nodes, float, _Nodes]:
+    """The target's nodes and energy, and the nodes of the other network."""
+    outer_a: Array | None
+    if isinstance(W, Target):
+        if a is not None:
+            raise ValueError("a is given beside a Target; expected it inside, as Target(W, a)")
+        rows, outer_a = W.nodes.rows, W.nodes.weights
+    else:
+        rows = _matrix("W", W)
+        outer_a = _weights("a", a, len(rows))
+    theta = _matrix("Theta", Theta, rows.shape[1])
+    outer_b = _weights("b", b, len(theta))
+    if outer_a is None:
+        outer_a = np.ones((len(rows), 1 if outer_b is None else outer_b.shape[1]))
+    if outer_b is None:
+        outer_b = np.ones((len(theta), outer_a.shape[1]))
+    if outer_a.shape[1] != outer_b.shape[1]:
+        raise ValueError(
+            f"b has {outer_b.shape[1]} outputs; expected {outer_a.shape[1]}, as many as a"
+        )
+    probe = _nodes("Theta", theta, outer_b)
+    if isinstance(W, Target):
+        return W.nodes, W.energy, probe
+    nodes = _nodes("W", rows, outer_a)
+    return nodes, _energy(nodes), probe
+
+
+def _simplified_networks(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None
+) -> tuple[_Nodes, float, _Nodes]:
+    """The simplified target's node and energy, and the nodes of the other network."""
+    scale, mean = _real("tau", tau), _real("mu", mu)
+    if scale.ndim != 0 or not 0.0 < scale < np.inf:
+        raise ValueError(f"tau is {tau}; expected a positive finite number")
+    if mean.ndim != 1 or mean.size == 0:
+        raise ValueError(f"mu has shape {mean.shape}; expected (d,)")
+    _require_finite("mu", mean)
+    length = float(scale * np.linalg.norm(mean / scale))
+    if length > scale * (1.0 + 2.0**-48):
+        raise ValueError(f"mu has length {length}; expected at most tau = {tau}")
+    theta = _matrix("Theta", Theta, len(mean))
+    weights = _weights("b", b, len(theta))
+    weights = np.ones((len(theta), 1)) if weights is None else weights
+    if weights.shape[1] != 1:
+        raise ValueError(f"b has shape {weights.shape}; expected ({len(theta)},)")
+    return *_mean_node(float(scale), mean), _nodes("Theta", theta, weights)
+
+
+def _shape(b: ArrayLike | None, by_b: Array) -> tuple[int, ...]:
+    """The shape of the gradient in b, whose default is (M,) for one output."""
+    if b is not None:
+        return np.shape(b)
+    return by_b.shape if by_b.shape[1] > 1 else by_b.shape[:1]
+
+
+def _matrix(name: str, value: ArrayLike, d: int | None = None) -> Array:
+    """A matrix of d columns, one row a node; whether it is finite is seen from its row lengths."""
+    X = _real(name, value)
+    if X.ndim != 2 or 0 in X.shape:
+        raise ValueError(f"{name} has shape {X.shape}; expected (rows, d) with both at least 1")
+    if d is not None and X.shape[1] != d:
+        raise ValueError(f"{name} has shape {X.shape}; expected ({len(X)}, {d})")
+    return X
+
+
+def _weights(name: str, value: ArrayLike | None, n: int) -> Array | None:
+    """Outer weights as (n, k)."""
+    if value is None:
+        return None
+    weights = _real(name, value)
+    if weights.ndim not in (1, 2) or len(weights) != n or weights.size == 0:
+        raise ValueError(f"{name} has shape {weights.shape}; expected ({n},) or ({n}, k)")
+    _require_finite(name, weights)
+    return weights.reshape(n, -1)
+
+
+def _real(name: str, value: ArrayLike) -> Array:
+    try:
+        X = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is ragged; expected a rectangular array") from error
+    if X.dtype.kind not in "buif":
+        raise ValueError(f"{name} has dtype {X.dtype}; expected real numbers")
+    return np.asarray(X, dtype=np.float64, order="C")
+
+
+def _require_finite(name: str, X: Array) -> None:
+    if not np.isfinite(X).all():
+        raise ValueError(f"{name} contains NaN or infinity; expected finite numbers")
+'''
