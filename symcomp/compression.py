@@ -65,13 +65,13 @@ class Minimum:
 
 @dataclass(frozen=True, eq=False)
 class Compressed:
-    """A network of M nodes in the format of the one it stands for.
+    """A network of M nodes in the format of the one it stands for, with the same offset.
 
-    loss is E (f - f̂)², summed over outputs; relative_loss is that over E f²; history holds the
-    relative loss after each iteration of the best start, never rising. values is the relative loss
-    that each start reached and agree whether these lie within 1e-8. residual is the norm of the
-    projected gradient of the relative loss at the result, in Theta and the outer weights, with
-    their typical sizes as units; converged says whether it is <= tol.
+    loss is E (f - f̂)², summed over outputs; relative_loss is that over E f², the offset left out;
+    history holds the relative loss after each iteration of the best start, never rising. values is
+    the relative loss that each start reached and agree whether these lie within 1e-8. residual is
+    the norm of the projected gradient of the relative loss at the result, in Theta and the outer
+    weights, with their typical sizes as units; converged says whether it is <= tol.
     """
 
     network: TwoLayerNetwork
@@ -140,7 +140,7 @@ def compress(
     cov: ArrayLike | None = None,
     signs: str = "free",
     seed: int = 0,
-    starts: int = 4,
+    starts: int = 8,
     module: ModuleType | None = None,
     tol: float = TOL,
     watch: Watch | None = None,
@@ -183,6 +183,7 @@ def compress(
         best.b / M if net.scaling == "sum" else best.b,
         activation=net.activation,
         scaling=net.scaling,
+        offset=net.offset,
     )
     return Compressed(
         network=network,

@@ -1,6 +1,7 @@
 """The optimum of the simplified objective F: in closed form, or the best found with a bound."""
 
 from dataclasses import dataclass
+from threading import RLock
 
 import mpmath
 import numpy as np
@@ -20,6 +21,9 @@ from symcomp.kernels import DualKernel, dual_kernel
 from symcomp.networks import check_count, real_array
 
 Array = NDArray[np.float64]
+
+# mpmath's precision belongs to the process: threads that each set their own take turns
+_PRECISION = RLock()
 
 STARTS = 24  # of the search where no closed form is known
 _SEED = 0
@@ -172,7 +176,7 @@ def optimum(
         raise ArgumentError(f"beta is {beta}; expected a number in [0, 1]")
     if t <= 0:
         raise ArgumentError(f"tau is {tau}; expected a positive number")
-    with mpmath.workdps(digits + 20):
+    with _PRECISION, mpmath.workdps(digits + 20):
         closed = _closed(ker, M, b, t, digits)
         if d is None or d >= closed.least_d:
             return closed

@@ -349,3 +349,12 @@ def test_bad_tolerances(tol):
     for call in (lambda: compress(NET, 2, tol=tol), lambda: minimise(NET.W, 2, tol=tol)):
         with pytest.raises(ArgumentError, match=r"tol is .*; expected a positive number"):
             call()
+
+
+def test_an_offset_is_kept(relu):
+    moved = TwoLayerNetwork(NET.W, NET.a, scaling="sum", offset=3.5)
+    small, plain = (compress(net, 3, starts=1, module=relu) for net in (moved, NET))
+    assert small.network.offset == 3.5
+    assert small.loss == plain.loss
+    apart = outputs_differ(NET, plain.network)
+    compare([("outputs", outputs_differ(moved, small.network), apart)], rtol=1e-12)
