@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 import symcomp
 from symcomp import skeletons
 from symcomp.balls import ball, exact
+from symcomp.biases import biases
 from symcomp.catalogue import Activation, activations
 from symcomp.errors import ArgumentError, ExpressionError
 from symcomp.expectations import stein
@@ -131,13 +132,15 @@ def _homogeneous(ker: DualKernel) -> str | None:
     pair = formulas(*functions)
     if pair is None:
         return None
-    body = _engine(ker.degree, *pair) + skeletons.INTERFACE
+    extra = biases(ker.left)
+    body = _engine(ker.degree, *pair) + extra.interface()
     exprs = [_without_names(f, ker.rho) for f in functions]
     kernel = rf"|u|^k |v|^k κ(ρ),  ρ = <u, v>/(|u||v|),  k = {ker.degree}"
     equations = [f"κ(ρ) = {_latex(exprs[0])}", f"κ'(ρ) = {_latex(exprs[1])}"]
     header = _Header(ker.left, kernel, equations, skeletons.HOMOGENEOUS_IMPORTS)
     draft = Generated(ker.left, header.text([]) + body)
     notes = [_conventions(ker.degree, curved=any(f.curved for f in pair)), _accuracy(draft, *pair)]
+    notes.append(extra.note)
     return _tidy(header.text(notes) + body)
 
 
@@ -247,13 +250,15 @@ def _general(ker: DualKernel) -> str:
         _scipy(functions) if orthants else "",
     )
     gaps = {"formulas": "".join(guards) + functions, "largest": "256" if orthants else "1e100"}
-    body = skeletons.GENERAL.substitute(gaps) + skeletons.INTERFACE
+    extra = biases(ker.left)
+    body = skeletons.GENERAL.substitute(gaps) + extra.interface()
     draft = Generated(ker.left, _tidy(header.text([]) + body))
     _require_accurate(ker, draft)
     if orthants:
         notes = [_ORTHANT_CONVENTIONS + _measured(ker, draft)]
     else:
         notes = [_GENERAL_CONVENTIONS + (_HALF if "root = " in functions else "")]
+    notes.append(extra.note)
     return _tidy(header.text(notes) + body)
 
 
