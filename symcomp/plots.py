@@ -15,10 +15,10 @@ import numpy as np
 import sympy
 from scipy.stats import linregress, t
 
-from symcomp.compression import optimum
 from symcomp.errors import ArgumentError
 from symcomp.kernels import dual_kernel
 from symcomp.objectives import TAU, simplex_optimum
+from symcomp.optima import optimum
 from symcomp.runs import Row
 from symcomp.storage import replacing
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 import symcomp
 from symcomp.codegen import generate
-from symcomp.compression import minimise, optimum
+from symcomp.compression import minimise
 from symcomp.errors import ArgumentError
 from symcomp.networks import LAWS, check_count, draw_weights
+from symcomp.optima import optimum
 from symcomp.runs import Row, Run, Table
 
 __all__ = ["grid", "measure", "sweep"]
