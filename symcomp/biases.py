@@ -29,6 +29,7 @@ class Biases:
     source: str
     note: str
     supported: bool = True
+    ramps: bool = False  # piecewise linear: the engine does without the formula of K° too
 
     @property
     def equations(self) -> tuple[str, ...]:
@@ -50,7 +51,7 @@ def biases(act: Activation) -> Biases:
     numeric = act.expr.free_symbols <= {act.symbol}
     spline = _Spline.of(act.form) if numeric else None
     if spline is not None:
-        return Biases(spline.source(), _NOTE + spline.note())
+        return Biases(spline.source(), _NOTE + spline.note(), ramps=spline.power == 1)
     if numeric and all(term.start is None for term in act.form.terms):
         source = _smooth(act.form)
         if source is not None:
@@ -138,6 +139,8 @@ class _Spline:
             else " The derivatives at a zero row, and the share of parallel rows in them, where"
             " they are infinite, are 0."
         )
+        if self.power and len(self.knots) > 1:
+            text += " The error of K grows like 1e-16 times the product of the rows' lengths."
         return f"{text} Entries and biases stay below {self._largest()} then; SciPy is needed."
 
 

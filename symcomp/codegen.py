@@ -243,23 +243,29 @@ def _points() -> NDArray[np.float64]:
 
 def _general(ker: DualKernel) -> str:
     """The module on K°(q_u, q_v, c) and its partial derivatives."""
-    orthants = ker.expr.has(BivariateNormalCDF, sympy.erf)
-    functions = _of_lengths(ker) if orthants else _of_variances(ker)
-    guards = [text for name, text in skeletons.GUARDS.items() if f"{name}(" in functions]
     extra = biases(ker.left)
+    orthants = ker.expr.has(BivariateNormalCDF, sympy.erf)
+    printed = orthants and not extra.ramps
+    if orthants:
+        functions = _of_lengths(ker) if printed else skeletons.WITHOUT_BIASES
+    else:
+        functions = _of_variances(ker)
+    guards = [text for name, text in skeletons.GUARDS.items() if f"{name}(" in functions]
     header = _Header(
         ker.left,
         "K°(|u|^2, |v|^2, <u, v>)",
         [f"K°(q_u, q_v, c) = {_latex(ker.expr)}", *extra.equations],
-        "from functools import cache\n" if orthants else "",
-        _scipy(functions) if orthants else "",
+        "from functools import cache\n" if printed else "",
+        _scipy(functions) if printed else "",
     )
-    gaps = {"formulas": "".join(guards) + functions, "largest": "256" if orthants else "1e100"}
+    largest = ("256" if printed else "1e6") if orthants else "1e100"
+    gaps = {"formulas": "".join(guards) + functions, "largest": largest}
     body = skeletons.GENERAL.substitute(gaps) + extra.interface()
     draft = Generated(ker.left, _tidy(header.text([]) + body))
     _require_accurate(ker, draft)
     if orthants:
-        notes = [_ORTHANT_CONVENTIONS + _measured(ker, draft)]
+        longest = 16 if printed else 1000
+        notes = [_ORTHANT_CONVENTIONS.replace("$longest", str(longest)) + _measured(ker, draft)]
     else:
         notes = [_GENERAL_CONVENTIONS + (_HALF if "root = " in functions else "")]
     notes.append(extra.note)
@@ -401,9 +407,9 @@ _GENERAL_CONVENTIONS = (
 )
 _ORTHANT_CONVENTIONS = (
     "Conventions: a row shorter than 1e-60 counts as one of that length, which has correlation 0"
-    " with every row if it is a zero row; rows are shorter than 16. The covariance c is kept within"
-    " ±sqrt(q_u q_v). Between rows that are parallel but for rounding the derivatives keep half of"
-    " their digits. Accuracy:"
+    " with every row if it is a zero row; rows are shorter than $longest. The covariance c is kept"
+    " within ±sqrt(q_u q_v). Between rows that are parallel but for rounding the derivatives keep"
+    " half of their digits. Accuracy:"
 )
 _HALF = (
     " Between rows that are parallel but for rounding the derivatives keep half of these digits,"
