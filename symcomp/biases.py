@@ -29,6 +29,12 @@ class Biases:
     source: str
     note: str
     supported: bool = True
+    ramps: bool = False  # piecewise linear: the engine does without the formula of K° too
+
+    @property
+    def equations(self) -> tuple[str, ...]:
+        """What the kernel with biases and its derivatives are, in LaTeX."""
+        return _EQUATIONS if self.supported else ()
 
     def interface(self) -> str:
         """The interface, with the ways to the biased losses or without them."""
@@ -42,10 +48,11 @@ class Biases:
 def biases(act: Activation) -> Biases:
     """The engine for biases; one that refuses them where no short closed form is known."""
     assert act.form is not None  # its kernel has a closed form
-    spline = _Spline.of(act.form)
+    numeric = act.expr.free_symbols <= {act.symbol}
+    spline = _Spline.of(act.form) if numeric else None
     if spline is not None:
-        return Biases(spline.source(), _NOTE + spline.note())
-    if all(term.start is None for term in act.form.terms):
+        return Biases(spline.source(), _NOTE + spline.note(), ramps=spline.power == 1)
+    if numeric and all(term.start is None for term in act.form.terms):
         source = _smooth(act.form)
         if source is not None:
             return Biases(source, _NOTE + _SMOOTH_NOTE)
@@ -56,13 +63,17 @@ def biases(act: Activation) -> Biases:
     )
 
 
-_NOTE = (
-    "Biases s_i and t_j make the nodes σ(<w_i, x> + s_i) and σ(<θ_j, x> + t_j), and the kernel"
-    " K(s, t) = E σ(X + s) σ(Y + t), (X, Y) = (<u, x>, <v, x>). Its derivatives are expectations"
-    " too: ∂K/∂c = E σ'(X + s) σ'(Y + t), ∂K/∂q_v = E σ(X + s) σ''(Y + t)/2 and"
-    " ∂K/∂t = E σ(X + s) σ'(Y + t)."
+_EQUATIONS = (
+    r"K(s, t) = \mathbb{E}\, σ(X + s) σ(Y + t)  with X = <u, x>, Y = <v, x>, c = \mathbb{E}\, X Y",
+    r"\partial_c K = \mathbb{E}\, σ'(X + s) σ'(Y + t)",
+    r"\partial_{q_v} K = \tfrac{1}{2} \mathbb{E}\, σ(X + s) σ''(Y + t)",
+    r"\partial_t K = \mathbb{E}\, σ(X + s) σ'(Y + t)",
 )
-_SMOOTH_NOTE = " Entries and biases stay below 1e3 then."
+_NOTE = (
+    "Biases s_i and t_j make the nodes σ(<w_i, x> + s_i) and σ(<θ_j, x> + t_j); K(s, t) then takes"
+    " the place of K."
+)
+_SMOOTH_NOTE = " Entries and biases stay below 1e3 then; SciPy may be needed."
 
 
 # ---- piecewise linear and piecewise constant activations -----------------------------------------
@@ -128,6 +139,8 @@ class _Spline:
             else " The derivatives at a zero row, and the share of parallel rows in them, where"
             " they are infinite, are 0."
         )
+        if self.power and len(self.knots) > 1:
+            text += " The error of K grows like 1e-16 times the product of the rows' lengths."
         return f"{text} Entries and biases stay below {self._largest()} then; SciPy is needed."
 
 

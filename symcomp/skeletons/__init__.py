@@ -36,6 +36,7 @@ from symcomp.skeletons.splines import (
     RAMPS,
     RAMPS_LINE,
     SPLINE,
+    WITHOUT_BIASES,
 )
 
 __all__ = [
@@ -67,4 +68,5 @@ __all__ = [
     "SMOOTH_PAIRS",
     "SPLINE",
     "UNBIASED",
+    "WITHOUT_BIASES",
 ]

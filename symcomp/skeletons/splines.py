@@ -164,8 +164,11 @@ def _tails(
 
 RAMPS = Template('''
 def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Array]:
+    return _of_pairs(_pairs_of(left, right), left.biases[:, None], right.biases[None, :])
+
+
+def _of_pairs(p: _Pairs, s: Array, t: Array) -> tuple[Array, Array, Array, Array]:
     """K and its derivatives in c, q_v and t: E σ' σ', E σ σ''/2 and E σ σ'."""
-    p, s, t = _pairs_of(left, right), left.biases[:, None], right.biases[None, :]
     root = np.sqrt(p.below * p.above)
     turn, small = np.where(p.rho < 0.0, -1.0, 1.0), np.minimum(p.below, p.above)
     K, by_c, by_qv, by_t = np.zeros((4, *p.rho.shape))
@@ -204,8 +207,11 @@ RAMPS_LINE = """\
 
 JUMPS = Template('''
 def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Array]:
+    return _of_pairs(_pairs_of(left, right), left.biases[:, None], right.biases[None, :])
+
+
+def _of_pairs(p: _Pairs, s: Array, t: Array) -> tuple[Array, Array, Array, Array]:
     """K and its derivatives in c, q_v and t: E σ' σ', E σ σ''/2 and E σ σ'."""
-    p, s, t = _pairs_of(left, right), left.biases[:, None], right.biases[None, :]
     root = np.sqrt(p.below * p.above)
     turn, small = np.where(p.rho < 0.0, -1.0, 1.0), np.minimum(p.below, p.above)
     inverse_u, inverse_v = (np.where(r > SHORTEST, 1.0 / r, 0.0) for r in (p.ru, p.rv))
@@ -241,4 +247,19 @@ PROBABILITY = '''
 def bivariate_normal_cdf(h: Array, k: Array, r: Array) -> Array:
     """Φ₂(h, k; r) for |r| < 1."""
     return _orthants(h, k, h - np.where(r < 0.0, -k, k), r, 1.0 - r, 1.0 + r)[0]
+'''
+
+WITHOUT_BIASES = '''
+
+def _kernel(qu: Array, qv: Array, c: Array) -> Array:
+    return _kernel_and_slopes(qu, qv, c)[0]
+
+
+def _kernel_and_slopes(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Array]:
+    """K° and its derivatives in c and q_v, by the engine for biases at biases 0."""
+    ru, rv = (np.maximum(np.sqrt(q), SHORTEST) for q in (qu, qv))
+    rho = np.clip(c / ru / rv, -1.0, 1.0)
+    below, above = np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)
+    p = _Pairs(ru, rv, rho, below, above, rv - ru)
+    return _of_pairs(p, np.zeros_like(ru), np.zeros_like(rv))[:3]
 '''
