@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from symcomp.commands.compress import compress
 from symcomp.commands.plot import plot
 from symcomp.commands.surroundings import one_blas_thread, terminal
 from symcomp.commands.sweep import sweep
@@ -341,5 +342,5 @@ def _show(outcome: "Run") -> None:
     console.print(f"{claims} in {outcome.seconds:.1f} s; fallen: {fallen}")
 
 
-main.add_command(sweep)
-main.add_command(plot)
+for command in (compress, sweep, plot):
+    main.add_command(command)

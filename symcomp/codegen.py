@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 import symcomp
 from symcomp import skeletons
 from symcomp.balls import ball, exact
+from symcomp.biases import biases
 from symcomp.catalogue import Activation, activations
 from symcomp.errors import ArgumentError, ExpressionError
 from symcomp.expectations import stein
@@ -48,17 +49,20 @@ __all__ = ["Generated", "generate", "write_catalogue"]
 class Generated:
     """The source of a module with the losses of networks with one activation.
 
-    It needs NumPy alone, and SciPy where erf or Φ₂ occur.
+    It needs NumPy alone, and SciPy where erf or Φ₂ occur, as they do with biases.
 
     Its functions, all in float64 and for networks that are means over their nodes:
 
-        kernel(U, V)                                 K(u_i, v_j), (m, d), (n, d) -> (m, n)
+        kernel(U, V, s=None, t=None)                 K(u_i, v_j), (m, d), (n, d) -> (m, n)
         loss(W, Theta, a=None, b=None)               L of (S0); W (N, d), Theta (M, d)
         loss_and_grad(W, Theta, a=None, b=None)      L, dL/dTheta (M, d), dL/db like b
-        Target(W, a=None)                            a target prepared once, stands wherever W does
+        Target(W, a=None, s=None)                    a target prepared once, stands wherever W does
         simplified(tau, mu, Theta, b=None)           F of (S1)
         simplified_and_grad(tau, mu, Theta, b=None)  F, dF/dTheta (M, d), dF/db (M,)
 
+    With biases, loss(..., s=s, t=t), s (N,) and t (M,), the nodes are σ(<w_i, x> + s_i) and
+    σ(<θ_j, x> + t_j); loss_and_grad then gives dL/dt (M,) last, where t is given. This needs
+    SciPy; ValueError is raised where E σ(X + s) σ(Y + t) has no short closed form.
     (S0) and (S1) are this project's reconstruction. Bad arguments raise ValueError.
     """
 
@@ -131,13 +135,16 @@ def _homogeneous(ker: DualKernel) -> str | None:
     pair = formulas(*functions)
     if pair is None:
         return None
-    body = _engine(ker.degree, *pair) + skeletons.INTERFACE
+    extra = biases(ker.left)
+    body = _engine(ker.degree, *pair) + extra.interface()
     exprs = [_without_names(f, ker.rho) for f in functions]
     kernel = rf"|u|^k |v|^k κ(ρ),  ρ = <u, v>/(|u||v|),  k = {ker.degree}"
     equations = [f"κ(ρ) = {_latex(exprs[0])}", f"κ'(ρ) = {_latex(exprs[1])}"]
+    equations += extra.equations
     header = _Header(ker.left, kernel, equations, skeletons.HOMOGENEOUS_IMPORTS)
     draft = Generated(ker.left, header.text([]) + body)
     notes = [_conventions(ker.degree, curved=any(f.curved for f in pair)), _accuracy(draft, *pair)]
+    notes.append(extra.note)
     return _tidy(header.text(notes) + body)
 
 
@@ -236,24 +243,32 @@ def _points() -> NDArray[np.float64]:
 
 def _general(ker: DualKernel) -> str:
     """The module on K°(q_u, q_v, c) and its partial derivatives."""
+    extra = biases(ker.left)
     orthants = ker.expr.has(BivariateNormalCDF, sympy.erf)
-    functions = _of_lengths(ker) if orthants else _of_variances(ker)
+    printed = orthants and not extra.ramps
+    if orthants:
+        functions = _of_lengths(ker) if printed else skeletons.WITHOUT_BIASES
+    else:
+        functions = _of_variances(ker)
     guards = [text for name, text in skeletons.GUARDS.items() if f"{name}(" in functions]
     header = _Header(
         ker.left,
         "K°(|u|^2, |v|^2, <u, v>)",
-        [f"K°(q_u, q_v, c) = {_latex(ker.expr)}"],
-        "from functools import cache\n" if orthants else "",
-        _scipy(functions) if orthants else "",
+        [f"K°(q_u, q_v, c) = {_latex(ker.expr)}", *extra.equations],
+        "from functools import cache\n" if printed else "",
+        _scipy(functions) if printed else "",
     )
-    gaps = {"formulas": "".join(guards) + functions, "largest": "256" if orthants else "1e100"}
-    body = skeletons.GENERAL.substitute(gaps) + skeletons.INTERFACE
+    largest = ("256" if printed else "1e6") if orthants else "1e100"
+    gaps = {"formulas": "".join(guards) + functions, "largest": largest}
+    body = skeletons.GENERAL.substitute(gaps) + extra.interface()
     draft = Generated(ker.left, _tidy(header.text([]) + body))
     _require_accurate(ker, draft)
     if orthants:
-        notes = [_ORTHANT_CONVENTIONS + _measured(ker, draft)]
+        longest = 16 if printed else 1000
+        notes = [_ORTHANT_CONVENTIONS.replace("$longest", str(longest)) + _measured(ker, draft)]
     else:
         notes = [_GENERAL_CONVENTIONS + (_HALF if "root = " in functions else "")]
+    notes.append(extra.note)
     return _tidy(header.text(notes) + body)
 
 
@@ -392,9 +407,9 @@ _GENERAL_CONVENTIONS = (
 )
 _ORTHANT_CONVENTIONS = (
     "Conventions: a row shorter than 1e-60 counts as one of that length, which has correlation 0"
-    " with every row if it is a zero row; rows are shorter than 16. The covariance c is kept within"
-    " ±sqrt(q_u q_v). Between rows that are parallel but for rounding the derivatives keep half of"
-    " their digits. Accuracy:"
+    " with every row if it is a zero row; rows are shorter than $longest. The covariance c is kept"
+    " within ±sqrt(q_u q_v). Between rows that are parallel but for rounding the derivatives keep"
+    " half of their digits. Accuracy:"
 )
 _HALF = (
     " Between rows that are parallel but for rounding the derivatives keep half of these digits,"

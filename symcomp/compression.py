@@ -4,25 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import nnls
 
-from symcomp.codegen import generate
 from symcomp.descent import descend, never_rising
 from symcomp.errors import ArgumentError
 from symcomp.networks import TwoLayerNetwork, check_count, real_array
 from symcomp.optima import optimum
+from symcomp.problems import RANK, Inputs, Problem
 
 Array: TypeAlias = NDArray[np.float64]
 
 SIGNS = ("free", "positive")
 TOL = 1e-8
-_SHIFTED = "{}; this needs the shifted kernel, which this version does not have"
 _AGREE = 1e-8
-_RANK = 1e-12
 _WARM = 100  # iterations with the outer weights eliminated, and where these end early
 _WARM_TOL = 1e-3
 
@@ -65,13 +62,13 @@ class Minimum:
 
 @dataclass(frozen=True, eq=False)
 class Compressed:
-    """A network of M nodes in the format of the one it stands for, with the same offset.
+    """A network of M nodes in the format of the one it stands for.
 
-    loss is E (f - f̂)², summed over outputs; relative_loss is that over E f², the offset left out;
-    history holds the relative loss after each iteration of the best start, never rising. values is
-    the relative loss that each start reached and agree whether these lie within 1e-8. residual is
-    the norm of the projected gradient of the relative loss at the result, in Theta and the outer
-    weights, with their typical sizes as units; converged says whether it is <= tol.
+    loss is E (f - f̂)², summed over outputs; relative_loss is that over E f²; history holds the
+    relative loss after each iteration of the best start, never rising. values is the relative loss
+    that each start reached and agree whether these lie within 1e-8. residual is the norm of the
+    projected gradient of the relative loss at the result, in Theta and the outer weights, with
+    their typical sizes as units; converged says whether it is <= tol.
     """
 
     network: TwoLayerNetwork
@@ -108,7 +105,9 @@ def minimise(
     _check_tol(tol)
     if net.a.ndim != 1:
         raise ArgumentError(f"a has shape {net.a.shape}; expected one output, ({net.N},)")
-    problem = _problem(net, net.W, module)
+    if net.bias is not None or net.offset is not None:
+        raise ArgumentError("target has a bias; expected none, which compress takes")
+    problem = Problem.of(net, Inputs.of(np.zeros(net.d), np.eye(net.d)), module)
     points = _random_starts(starts, (M, net.d), problem.unit, seed)
     if first is not None:
         given = real_array("first", first)
@@ -118,12 +117,12 @@ def minimise(
     runs = _runs(problem, points, None, tol, watch)
     best = min(runs, key=lambda run: run.history[-1])
     finals = [run.history[-1] for run in runs]
-    slope = problem.slopes(best.Theta, best.b)[1]
+    slope = problem.slopes(best.X, best.b)[1]
     return Minimum(
         value=best.history[-1] * problem.scale,
-        Theta=best.Theta,
-        norms=np.linalg.norm(best.Theta, axis=1),
-        gram=_cosines(best.Theta),
+        Theta=best.X,
+        norms=np.linalg.norm(best.X, axis=1),
+        gram=_cosines(best.X),
         gradient_norm=float(np.linalg.norm(slope)),
         values=tuple(final * problem.scale for final in finals),
         agree=max(finals) - min(finals) <= _AGREE,
@@ -147,15 +146,16 @@ def compress(
 ) -> Compressed:
     """Replace net by M <= N nodes with the same activation, minimising E (f - f̂)² (E5, E6).
 
-    Inputs are Gaussian with covariance cov (d, d), default the identity; K(w, w') then sees the
-    rows W Σ^{1/2}. The outer weights are free, or nonnegative ("positive"): at first they are
-    solved for at every Theta (least squares, NNLS), then both move together until the residual is
-    <= tol. The first of `starts` starts is the optimum of F for the target's empirical mean and τ
-    where that is known in closed form (a positive, a convex homogeneous activation, M <= d); the
-    others are nodes of net and Gaussian rows in turn. Only a local minimum is certain, but never
-    above the best start. watch is called after each iteration. Raises ArgumentError for a bias or a
-    nonzero mean, which need the shifted kernel, for a cov that is not symmetric positive
-    semidefinite, or for a zero network.
+    Inputs are Gaussian of mean m (d,), default 0, and covariance Σ (d, d), default the identity:
+    the kernel sees the rows W Σ^{1/2} and the biases bias_i + <w_i, m>. A network has biases, and
+    its output one, where net has them. The outer weights are free, or nonnegative ("positive"): at
+    first they are solved for at every Theta (least squares, NNLS), then both move together until
+    the residual is <= tol. The first of `starts` starts is the optimum of F for the target's
+    empirical mean and τ where that is known in closed form (a positive, no bias, a convex
+    homogeneous activation, M <= d); the others are nodes of net and Gaussian rows in turn. Only a
+    local minimum is certain, but never above the best start. watch is called after each iteration.
+    Raises ArgumentError for a bias or a mean where the kernel with biases has no closed form, for a
+    cov that is not symmetric positive semidefinite, or for a zero network.
     """
     check_count("M", M)
     check_count("starts", starts)
@@ -167,26 +167,18 @@ def compress(
     centre = np.zeros(net.d) if mean is None else real_array("mean", mean)
     if centre.shape != (net.d,):
         raise ArgumentError(f"mean has shape {centre.shape}; expected ({net.d},)")
-    if centre.any():
-        raise ArgumentError(_SHIFTED.format("mean is not zero"))
-    root, inverse = _square_root(np.eye(net.d) if cov is None else real_array("cov", cov), net.d)
-    problem = _problem(net, net.W @ root, module)
+    inputs = Inputs.of(centre, np.eye(net.d) if cov is None else real_array("cov", cov))
+    problem = Problem.of(net, inputs, module)
     points = _starts_near(problem, M, starts, seed)
-    ideal = mean_field_start(TwoLayerNetwork(problem.W, problem.a, None, net.activation), M, seed)
-    if ideal is not None:
-        points[0] = ideal
+    if problem.drift is None:
+        white = TwoLayerNetwork(problem.nodes, problem.a, None, net.activation)
+        ideal = mean_field_start(white, M, seed)
+        points[0] = points[0] if ideal is None else ideal
     runs = _runs(problem, points, signs, tol, watch)
     best = min(runs, key=lambda run: run.history[-1])
     finals = tuple(run.history[-1] for run in runs)
-    network = TwoLayerNetwork(
-        best.Theta @ inverse,
-        best.b / M if net.scaling == "sum" else best.b,
-        activation=net.activation,
-        scaling=net.scaling,
-        offset=net.offset,
-    )
     return Compressed(
-        network=network,
+        network=problem.network(net, inputs, best.X, best.b),
         loss=best.history[-1] * problem.scale,
         relative_loss=best.history[-1],
         history=best.history,
@@ -222,45 +214,6 @@ def mean_field_start(net: TwoLayerNetwork, M: int, seed: int = 0) -> Array | Non
     return best.weights(mu, np.random.default_rng(seed))
 
 
-# ---- the problem and its units -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """A target in the generated module's terms, a mean over its nodes, with its units.
-
-    unit is the root mean square length of its rows, scale its |f_N|².
-    """
-
-    module: Any
-    target: Any
-    W: Array
-    a: Array
-    unit: float
-    scale: float
-
-    def slopes(self, Theta: Array, b: Array) -> tuple[float, Array, Array]:
-        """L_N, dL_N/dTheta and dL_N/db."""
-        loss, by_theta, by_b = self.module.loss_and_grad(self.target, Theta, None, b)
-        return loss, by_theta, by_b
-
-
-def _problem(net: TwoLayerNetwork, W: Array, module: ModuleType | None) -> _Problem:
-    """The problem of compressing net, its rows replaced by W (for inputs that are not white)."""
-    if net.bias is not None:
-        raise ArgumentError(_SHIFTED.format("bias is given"))
-    made: Any = generate(net.activation).load() if module is None else module
-    a = net.a * net.N if net.scaling == "sum" else net.a
-    target = made.Target(W, a)
-    scale = float(made.loss(target, W[:1], None, np.zeros((1, *a.shape[1:]))))
-    if scale <= 0:
-        raise ArgumentError(
-            "the target network is identically zero; expected something to compress"
-        )
-    unit = float(np.sqrt(np.mean(np.sum(W**2, axis=1)))) or 1.0
-    return _Problem(made, target, W, a, unit, scale)
-
-
 def _check_tol(tol: float) -> None:
     if not tol > 0:
         raise ArgumentError(f"tol is {tol}; expected a positive number")
@@ -273,14 +226,14 @@ def _check_tol(tol: float) -> None:
 class _Run:
     """The end of one descent, the relative loss after each iteration, and its residual."""
 
-    Theta: Array
+    X: Array
     b: Array
     history: tuple[float, ...]
     residual: float
 
 
 def _runs(
-    problem: _Problem, points: list[Array], signs: str | None, tol: float, watch: Watch | None
+    problem: Problem, points: list[Array], signs: str | None, tol: float, watch: Watch | None
 ) -> list[_Run]:
     """A descent from every point, with b = 1 (signs None), free or positive."""
     return [
@@ -297,7 +250,7 @@ def _recorder(watch: Watch | None, start: int, starts: int) -> Callable[[float],
 
 
 def _run(
-    problem: _Problem,
+    problem: Problem,
     start: Array,
     signs: str | None,
     tol: float,
@@ -305,16 +258,16 @@ def _run(
 ) -> _Run:
     if signs is None:
         return _together(problem, start, np.ones(len(start)), None, tol, record)
-    warm, history = _eliminated(problem, start, partial(_best_outer, problem, signs), record)
-    b = _best_outer(problem, signs, warm)
+    warm, history = _eliminated(problem, start, partial(problem.best_outer, signs), record)
+    b = problem.best_outer(signs, warm)
     Theta, b = _balanced(problem, warm, b)
     run = _together(problem, Theta, b, signs, tol, record)
     path = never_rising([*history, *run.history])
-    return _Run(run.Theta, run.b, path, run.residual)
+    return _Run(run.X, run.b, path, run.residual)
 
 
 def _eliminated(
-    problem: _Problem,
+    problem: Problem,
     start: Array,
     outer: Callable[[Array], Array],
     record: Callable[[float], None] | None,
@@ -335,19 +288,19 @@ def _eliminated(
     return problem.unit * found.point.reshape(start.shape), found.history
 
 
-def _balanced(problem: _Problem, Theta: Array, b: Array) -> tuple[Array, Array]:
+def _balanced(problem: Problem, Theta: Array, b: Array) -> tuple[Array, Array]:
     """The same network with |b_j| = 1 where σ is homogeneous of degree k: its size goes to θ_j."""
     k = getattr(problem.module, "DEGREE", None)
-    if not k or b.ndim != 1:
+    if not k or b.ndim != 1 or len(b) > len(Theta):
         return Theta, b
     size = np.abs(b)
-    live = size > _RANK * max(float(size.max()), 1e-300)
+    live = size > RANK * max(float(size.max()), 1e-300)
     stretch = np.where(live, size, 1.0) ** (1 / k)
     return Theta * stretch[:, None], np.where(live, np.sign(b), 0.0)
 
 
 def _together(
-    problem: _Problem,
+    problem: Problem,
     Theta: Array,
     b: Array,
     signs: str | None,
@@ -374,26 +327,9 @@ def _together(
 
     lower = np.full(count, -np.inf) if signs == "positive" else None
     if lower is not None:
-        lower[inner:] = 0.0
+        lower[inner : inner + len(Theta) * b[0].size] = 0.0  # an output's bias has either sign
     found = descend(scaled, start, tol=tol, lower=lower, record=record)
     return _Run(*parts(found.point), found.history, found.gradient)
-
-
-def _best_outer(problem: _Problem, signs: str, Theta: Array) -> Array:
-    """The outer weights that minimise the loss at Theta: b' K b / M² - 2 b' G / (N M) least."""
-    M, N = len(Theta), len(problem.W)
-    gram = problem.module.kernel(Theta, Theta)
-    cross = problem.module.kernel(Theta, problem.W) @ problem.a.reshape(N, -1)
-    values, vectors = np.linalg.eigh(gram)
-    kept = values > _RANK * values[-1]
-    lengths, axes = np.sqrt(values[kept]), vectors[:, kept]
-    aim = (axes / lengths).T @ cross  # gram = R'R, R = (axes * lengths)': minimise |R c - aim|
-    if signs == "free":
-        c = (axes / lengths) @ aim
-    else:
-        c = np.column_stack([nnls((axes * lengths).T, column)[0] for column in aim.T])
-    b: Array = (c * (M / N)).reshape((M, *problem.a.shape[1:]))
-    return b
 
 
 # ---- starts and inputs ---------------------------------------------------------------------------
@@ -405,16 +341,16 @@ def _random_starts(starts: int, shape: tuple[int, int], unit: float, seed: int) 
     return [unit * rng.standard_normal(shape) / np.sqrt(shape[1]) for _ in range(starts)]
 
 
-def _starts_near(problem: _Problem, M: int, starts: int, seed: int) -> list[Array]:
+def _starts_near(problem: Problem, M: int, starts: int, seed: int) -> list[Array]:
     """Alternately M nodes of the target, the heavy ones likelier, and Gaussian rows."""
     rng = np.random.default_rng(seed)
-    outer = np.abs(problem.a).reshape(len(problem.W), -1).sum(axis=1)
-    weight = np.linalg.norm(problem.W, axis=1) * outer
-    weight += _RANK * weight.max() or 1.0  # every node has a chance
-    points = _random_starts(starts, (M, problem.W.shape[1]), problem.unit, seed)
+    outer = np.abs(problem.a).reshape(len(problem.nodes), -1).sum(axis=1)
+    weight = np.linalg.norm(problem.nodes, axis=1) * outer
+    weight += RANK * weight.max() or 1.0  # every node has a chance
+    points = _random_starts(starts, (M, problem.nodes.shape[1]), problem.unit, seed)
     for i in range(0, starts, 2):
         nodes = rng.choice(len(weight), M, replace=False, p=weight / weight.sum())
-        points[i] = problem.W[nodes]
+        points[i] = problem.nodes[nodes]
     return points
 
 
@@ -423,20 +359,3 @@ def _cosines(Theta: Array) -> Array:
     units = np.divide(Theta, lengths, out=np.full_like(Theta, np.nan), where=lengths > 0)
     gram: Array = units @ units.T
     return gram
-
-
-def _square_root(cov: Array, d: int) -> tuple[Array, Array]:
-    """R (d, r) with R R' = cov of rank r, and a left inverse (r, d): <w, x> = <R'w, z>, z white."""
-    if cov.shape != (d, d):
-        raise ArgumentError(f"cov has shape {cov.shape}; expected ({d}, {d})")
-    size = float(np.abs(cov).max())
-    if np.abs(cov - cov.T).max() > _RANK * size:
-        raise ArgumentError("cov is not symmetric; expected a covariance matrix")
-    values, vectors = np.linalg.eigh(cov)
-    if size == 0 or values[0] < -_RANK * size * d:
-        raise ArgumentError(
-            f"cov has least eigenvalue {values[0]:.3g}; expected a covariance matrix, and not 0"
-        )
-    kept = values > _RANK * values[-1]
-    lengths, axes = np.sqrt(values[kept]), vectors[:, kept]
-    return axes * lengths, (axes / lengths).T

@@ -1,11 +1,12 @@
 """The text of the generated modules: what does not depend on the activation, with $gaps.
 
-A module is HEADER, one engine (HOMOGENEOUS or GENERAL) and INTERFACE. The engines offer the same
-names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`, `_entries`,
-`_values` and `_values_and_pulls`. Every module needs NumPy
-alone, and SciPy where erf or Φ₂ occur.
+A module is HEADER, one engine (HOMOGENEOUS or GENERAL), INTERFACE and one engine for biases (BIASED
+with SMOOTH_PAIRS or SPLINE, or UNBIASED). The engines offer the same names to the interface, which
+holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`, `_entries`, `_values` and
+`_values_and_pulls`. Every module needs NumPy alone, and SciPy where erf or Φ₂ occur.
 """
 
+from symcomp.skeletons.biased import BIASED, HOOKS, SMOOTH_PAIRS, UNBIASED
 from symcomp.skeletons.general import (
     ALPHA,
     GENERAL,
@@ -27,10 +28,21 @@ from symcomp.skeletons.homogeneous import (
     SHARPEN,
 )
 from symcomp.skeletons.interface import INTERFACE
+from symcomp.skeletons.splines import (
+    JUMPS,
+    JUMPS_LINE,
+    ORTHANTS,
+    PROBABILITY,
+    RAMPS,
+    RAMPS_LINE,
+    SPLINE,
+    WITHOUT_BIASES,
+)
 
 __all__ = [
     "ALPHA",
     "ANGLES",
+    "BIASED",
     "FLAT_ANGLES",
     "FUNCTION",
     "GENERAL",
@@ -38,12 +50,23 @@ __all__ = [
     "HEADER",
     "HOMOGENEOUS",
     "HOMOGENEOUS_IMPORTS",
+    "HOOKS",
     "INTERFACE",
+    "JUMPS",
+    "JUMPS_LINE",
     "NEARLY_OPPOSITE",
+    "ORTHANTS",
     "PLAIN_FUNCTION",
     "POLAR",
     "POLAR_CALL",
+    "PROBABILITY",
+    "RAMPS",
+    "RAMPS_LINE",
     "ROOT",
     "SERIES",
     "SHARPEN",
+    "SMOOTH_PAIRS",
+    "SPLINE",
+    "UNBIASED",
+    "WITHOUT_BIASES",
 ]
