@@ -20,6 +20,7 @@ Array: TypeAlias = NDArray[np.float64]
 SIGNS = ("free", "positive")
 TOL = 1e-8
 _AGREE = 1e-8
+_EXACT = 1e-14  # a relative loss that is rounding alone
 _WARM = 100  # iterations with the outer weights eliminated, and where these end early
 _WARM_TOL = 1e-3
 
@@ -66,9 +67,9 @@ class Compressed:
 
     loss is E (f - f̂)², summed over outputs; relative_loss is that over E f²; history holds the
     relative loss after each iteration of the best start, never rising. values is the relative loss
-    that each start reached and agree whether these lie within 1e-8. residual is the norm of the
-    projected gradient of the relative loss at the result, in Theta and the outer weights, with
-    their typical sizes as units; converged says whether it is <= tol.
+    that each start reached, up to an exact fit, and agree whether these lie within 1e-8. residual
+    is the norm of the projected gradient of the relative loss at the result, in Theta and the outer
+    weights, with their typical sizes as units; converged says whether it is <= tol.
     """
 
     network: TwoLayerNetwork
@@ -235,11 +236,13 @@ class _Run:
 def _runs(
     problem: Problem, points: list[Array], signs: str | None, tol: float, watch: Watch | None
 ) -> list[_Run]:
-    """A descent from every point, with b = 1 (signs None), free or positive."""
-    return [
-        _run(problem, point, signs, tol, _recorder(watch, i, len(points)))
-        for i, point in enumerate(points)
-    ]
+    """A descent from every point, with b = 1 (signs None), free or positive; none after a fit."""
+    runs: list[_Run] = []
+    for i, point in enumerate(points):
+        runs.append(_run(problem, point, signs, tol, _recorder(watch, i, len(points))))
+        if runs[-1].history[-1] <= _EXACT:
+            break
+    return runs
 
 
 def _recorder(watch: Watch | None, start: int, starts: int) -> Callable[[float], None] | None:

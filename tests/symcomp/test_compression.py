@@ -349,3 +349,11 @@ def test_bad_tolerances(tol):
     for call in (lambda: compress(NET, 2, tol=tol), lambda: minimise(NET.W, 2, tol=tol)):
         with pytest.raises(ArgumentError, match=r"tol is .*; expected a positive number"):
             call()
+
+
+def test_an_exact_fit_ends_the_search(relu):
+    W = np.eye(4)[:3]
+    net = TwoLayerNetwork(np.vstack([W, 2 * W]))
+    small = compress(net, 3, module=relu, starts=8)
+    assert small.relative_loss <= 1e-14
+    assert len(small.values) < 8
