@@ -25,17 +25,21 @@ from symcomp import skeletons
 from symcomp.balls import ball, exact
 from symcomp.catalogue import Activation, activations
 from symcomp.errors import ArgumentError, ExpressionError
-from symcomp.expectations import stein
+from symcomp.expectations import QU, QV, C, gathered, stein
 from symcomp.kernels import DualKernel, dual_kernel
 from symcomp.printing import (
     ALPHA,
     CORRELATION,
     DIGITS,
     ROOT,
+    RU,
+    RV,
     Angular,
     Formula,
     formulas,
+    in_lengths,
     polar,
+    small,
     statements,
 )
 from symcomp.special import BivariateNormalCDF, numpy_source
@@ -135,24 +139,28 @@ def _homogeneous(ker: DualKernel) -> str | None:
     if ker.degree is None:
         return None
     functions = [Angular.of(ker.correlation, ker.rho, sympy.S.One)]
-    functions.append(functions[0].diff(ker.rho))
-    pair = formulas(*functions)
-    if pair is None:
+    for _ in range(2):
+        functions.append(functions[-1].diff(ker.rho))
+    found = formulas(*functions)
+    if found is None:
         return None
-    body = _engine(ker.degree, *pair) + skeletons.INTERFACE
+    body = _engine(ker.degree, *found) + skeletons.INTERFACE
     exprs = [_without_names(f, ker.rho) for f in functions]
     kernel = rf"|u|^k |v|^k κ(ρ),  ρ = <u, v>/(|u||v|),  k = {ker.degree}"
-    equations = [f"κ(ρ) = {_latex(exprs[0])}", f"κ'(ρ) = {_latex(exprs[1])}"]
+    letters = ("κ", "κ'", "κ''")
+    equations = [f"{name}(ρ) = {_latex(e)}" for name, e in zip(letters, exprs, strict=True)]
     header = _Header(ker.left, kernel, equations, skeletons.HOMOGENEOUS_IMPORTS)
     draft = Generated(ker.left, header.text([]) + body)
-    notes = [_conventions(ker.degree, curved=any(f.curved for f in pair)), _accuracy(draft, *pair)]
+    curved = any(f.curved for f in found[:2])
+    notes = [_conventions(ker.degree, curved), _accuracy(draft, *found)]
     return _tidy(header.text(notes) + body)
 
 
-def _engine(degree: int, kappa: Formula, slope: Formula) -> str:
-    """κ, κ' and the sums over pairs of rows."""
-    pair, form = {"kappa": kappa, "slope": slope}, kappa.form
+def _engine(degree: int, kappa: Formula, slope: Formula, curve: Formula) -> str:
+    """κ, κ', κ'' and the sums over pairs of rows."""
+    pair, form = {"kappa": kappa, "slope": slope, "curve": curve}, kappa.form
     curved = any(f.curved for f in pair.values())
+    whole = ", sharp=True" if curved else ""
     sharpen = skeletons.SHARPEN.substitute(of_turn=form.of_turn) if curved else ""
     angles = skeletons.ANGLES.substitute(code=_indented(form.code))
     pieces = [angles if curved else skeletons.FLAT_ANGLES]
@@ -170,23 +178,27 @@ def _engine(degree: int, kappa: Formula, slope: Formula) -> str:
         sharpen=sharpen,
         parameter=", sharp: bool" if curved else "",
         sharpen_if="\n        if sharp:\n            _sharpen(t, some, others)" if curved else "",
-        for_slopes=", sharp=True" if curved else "",
+        for_slopes=whole,
         for_values=f", sharp={slope.steep}" if curved else "",
-    )
+    ) + skeletons.HOMOGENEOUS_HESSIAN.substitute(for_slopes=whole)
 
 
 def _function(name: str, f: Formula) -> str:
-    """The code of κ or κ'."""
-    code, series = f.code(f"t.{name}"), f.series
+    """The code of κ, κ' or κ''; the last one is put into an array beside the tile."""
+    letter, into, parameter = {
+        "kappa": ("κ", "t.kappa", ""),
+        "slope": ("κ'", "t.slope", ""),
+        "curve": ("κ''", "curve", ", curve: Array"),
+    }[name]
+    code, series = f.code(into), f.series
     if series is not None:
         coefficients = "\n".join(f"        {c!r}," for c in series.coefficients)
         code += skeletons.NEARLY_OPPOSITE.substitute(
-            name=name, switch=series.switch, power=series.power, coefficients=coefficients
+            into=into, switch=series.switch, power=series.power, coefficients=coefficients
         ).splitlines()
     shown = f.expr.xreplace({ROOT: sympy.Symbol("sine")})
-    letter = {"kappa": "κ", "slope": "κ'"}[name]
     return skeletons.FUNCTION.substitute(
-        name=name, formula=f"{letter} = {shown}", code=_indented(code)
+        name=name, parameter=parameter, formula=f"{letter} = {shown}", code=_indented(code)
     )
 
 
@@ -202,13 +214,13 @@ def _without_names(f: Angular, rho: sympy.Symbol) -> sympy.Expr:
 # ---- the accuracy of κ and κ' --------------------------------------------------------------------
 
 
-def _accuracy(draft: Generated, *pair: Formula) -> str:
-    """A sentence on the error of the module's κ and κ', measured against many digits."""
+def _accuracy(draft: Generated, *functions: Formula) -> str:
+    """A sentence on the error of the module's κ, κ' and κ'', measured against many digits."""
     points = _points()
     measured = draft.load()._correlation(points)
     clauses = [
         f"{name} within {_error(f, points, got)}"
-        for name, f, got in zip(("κ", "κ'"), pair, measured, strict=True)
+        for name, f, got in zip(("κ", "κ'"), functions[:2], measured, strict=True)
     ]
     return (
         f"Accuracy: {' and '.join(clauses)}. That is twice the worst error that was measured at"
@@ -255,7 +267,10 @@ def _general(ker: DualKernel) -> str:
         _scipy(functions) if orthants else "",
     )
     gaps = {"formulas": "".join(guards) + functions, "largest": "256" if orthants else "1e100"}
-    body = skeletons.GENERAL.substitute(gaps) + skeletons.INTERFACE
+    hessian = skeletons.GENERAL_HESSIAN.substitute(
+        shortest=skeletons.SHORTEST if orthants else ""
+    )
+    body = skeletons.GENERAL.substitute(gaps) + hessian + skeletons.INTERFACE
     draft = Generated(ker.left, _tidy(header.text([]) + body))
     _require_accurate(ker, draft)
     if orthants:
@@ -277,8 +292,19 @@ def _of_variances(ker: DualKernel) -> str:
     expr = ker.expr.subs(dict(zip(ker.symbols, (qu, qv, c), strict=True)))
     K = Angular.of(expr, c, qu * qv)
     functions = _plain("_kernel", "Array", {"K": K})
-    both = {"K": K, "by_c": K.diff(c), "by_qv": K.diff(qv)}
-    return functions + _plain("_kernel_and_slopes", "tuple[Array, Array, Array]", both)
+    by_c, by_qv = K.diff(c), K.diff(qv)
+    both = {"K": K, "by_c": by_c, "by_qv": by_qv}
+    functions += _plain("_kernel_and_slopes", _arrays(3), both)
+    A = by_c.diff(c)
+
+    def crossed(q: sympy.Symbol) -> Angular:
+        return replace(A, expr=2 * by_c.diff(q).expr + c / q * A.expr).reduced()
+
+    far = 4 * by_qv.diff(qv).expr + 4 * c / qv * by_c.diff(qv).expr + (c / qv) ** 2 * A.expr
+    G = replace(A, expr=far).reduced()
+    bent = {"A": A, "B": crossed(qv), "turned": crossed(qu), "G": G}
+    slopes = {"K": K, "by_c": by_c, "by_qu": K.diff(qu), "by_qv": by_qv}
+    return functions + _plain("_kernel_and_curves", _arrays(8), slopes | bent)
 
 
 def _of_lengths(ker: DualKernel) -> str:
@@ -302,15 +328,44 @@ def _of_lengths(ker: DualKernel) -> str:
         "by_qv": polar((own - c * by_c) / (2 * qv), *ker.symbols),
     }
     text = skeletons.POLAR + _orthants()
+    curves = {"K": K["K"], "by_c": both["by_c"], **_bent(by_c, own, both["by_qv"])}
     for name, returns, results in (
         ("_kernel", "Array", K),
-        ("_kernel_and_slopes", "tuple[Array, Array, Array]", both),
+        ("_kernel_and_slopes", _arrays(3), both),
+        ("_kernel_and_curves", _arrays(8), curves),
     ):
         code = [skeletons.POLAR_CALL, *statements(results, CORRELATION)]
+        if name == "_kernel_and_curves":
+            code.insert(1, skeletons.POLAR_FLOOR)
         text += skeletons.PLAIN_FUNCTION.substitute(
             name=name, returns=returns, code=_indented(code)
         )
     return text
+
+
+def _bent(by_c: sympy.Expr, own: sympy.Expr, by_qv: sympy.Expr) -> dict[str, sympy.Expr]:
+    """The other derivatives that second ones need, from E σ'(X) σ'(Y) and `own` = E σ(X) Y σ'(Y).
+
+    At a fixed correlation, in the lengths r = sqrt(q): B = (1/r_v) ∂/∂r_v E σ' σ' is also
+    E σ'(X) Y σ''(Y)/q_v and G = E σ(X) σ''(Y) (Y²/q_v - 1)/q_v, both finite between parallel rows.
+    """
+    slope, pull = in_lengths(by_c, QU, QV, C), in_lengths(own, QU, QV, C)
+    cross = CORRELATION * RU * RV * slope
+    exchange = {RU: RV, RV: RU}
+    B = slope.diff(RV) / RV
+    bent = {
+        "by_qu": ((pull - cross) / (2 * RV**2)).xreplace(exchange),
+        "by_qv": (pull - cross) / (2 * RV**2),
+        "A": slope.diff(CORRELATION) / (RU * RV),
+        "B": B,
+        "turned": B.xreplace(exchange),
+        "G": (RV * pull.diff(RV) - 2 * pull + cross) / RV**4,
+    }
+    return {name: small(gathered(expr)) for name, expr in bent.items()} | {"by_qv": by_qv}
+
+
+def _arrays(n: int) -> str:
+    return f"tuple[{', '.join(['Array'] * n)}]"
 
 
 def _orthants() -> str:

@@ -2,7 +2,7 @@
 
 A module is HEADER, one engine (HOMOGENEOUS or GENERAL) and INTERFACE. The engines offer the same
 names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`, `_entries`,
-`_values` and `_values_and_pulls`. Every module needs NumPy
+`_values`, `_values_and_pulls`, `_Move` and `_tangents`. Every module needs NumPy
 alone, and SciPy where erf or Φ₂ occur.
 """
 
@@ -13,9 +13,12 @@ from symcomp.skeletons.general import (
     PLAIN_FUNCTION,
     POLAR,
     POLAR_CALL,
+    POLAR_FLOOR,
     ROOT,
+    SHORTEST,
 )
 from symcomp.skeletons.header import HEADER
+from symcomp.skeletons.hessian import GENERAL_HESSIAN, HOMOGENEOUS_HESSIAN
 from symcomp.skeletons.homogeneous import (
     ANGLES,
     FLAT_ANGLES,
@@ -34,16 +37,20 @@ __all__ = [
     "FLAT_ANGLES",
     "FUNCTION",
     "GENERAL",
+    "GENERAL_HESSIAN",
     "GUARDS",
     "HEADER",
     "HOMOGENEOUS",
+    "HOMOGENEOUS_HESSIAN",
     "HOMOGENEOUS_IMPORTS",
     "INTERFACE",
     "NEARLY_OPPOSITE",
     "PLAIN_FUNCTION",
     "POLAR",
     "POLAR_CALL",
+    "POLAR_FLOOR",
     "ROOT",
     "SERIES",
     "SHARPEN",
+    "SHORTEST",
 ]

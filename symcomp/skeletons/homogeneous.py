@@ -174,7 +174,7 @@ def _angles(t: _Tile) -> None:
 
 FUNCTION = Template('''
 
-def _$name(t: _Tile) -> None:
+def _$name(t: _Tile$parameter) -> None:
     """$formula."""
     $code
 ''')
@@ -186,7 +186,7 @@ if near.any():
     coefficients = (
 $coefficients
     )
-    t.$name[near] = _series(t.angle[near], $power, coefficients)
+    $into[near] = _series(t.angle[near], $power, coefficients)
 """)
 
 SERIES = '''
