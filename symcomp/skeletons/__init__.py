@@ -2,10 +2,17 @@
 
 A module is HEADER, one engine (HOMOGENEOUS or GENERAL) and INTERFACE. The engines offer the same
 names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`, `_entries`,
-`_values`, `_values_and_pulls`, `_Move` and `_tangents`. Every module needs NumPy
+`_values`, `_values_and_pulls`, `_sum_error`, `_Move` and `_tangents`. Every module needs NumPy
 alone, and SciPy where erf or Φ₂ occur.
 """
 
+from symcomp.skeletons.errors import (
+    FROM_SLOPE,
+    FROM_TURN,
+    GENERAL_ERRORS,
+    HOMOGENEOUS_ERRORS,
+    TURN_ERROR,
+)
 from symcomp.skeletons.general import (
     ALPHA,
     GENERAL,
@@ -35,12 +42,16 @@ __all__ = [
     "ALPHA",
     "ANGLES",
     "FLAT_ANGLES",
+    "FROM_SLOPE",
+    "FROM_TURN",
     "FUNCTION",
     "GENERAL",
+    "GENERAL_ERRORS",
     "GENERAL_HESSIAN",
     "GUARDS",
     "HEADER",
     "HOMOGENEOUS",
+    "HOMOGENEOUS_ERRORS",
     "HOMOGENEOUS_HESSIAN",
     "HOMOGENEOUS_IMPORTS",
     "INTERFACE",
@@ -53,4 +64,5 @@ __all__ = [
     "SERIES",
     "SHARPEN",
     "SHORTEST",
+    "TURN_ERROR",
 ]

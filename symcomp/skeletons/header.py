@@ -26,7 +26,7 @@ $formulas
 $notes
 """
 
-${imports}from typing import NamedTuple
+${imports}from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

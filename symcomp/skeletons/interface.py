@@ -32,20 +32,41 @@ def kernel(U: ArrayLike, V: ArrayLike) -> Array:
     )
 
 
+@overload
 def loss(
     W: ArrayLike | Target,
     Theta: ArrayLike,
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
-) -> float:
+    return_error: Literal[False] = False,
+) -> float: ...
+@overload
+def loss(
+    W: ArrayLike | Target,
+    Theta: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+    *,
+    return_error: Literal[True],
+) -> tuple[float, float]: ...
+def loss(
+    W: ArrayLike | Target,
+    Theta: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+    return_error: bool = False,
+) -> float | tuple[float, float]:
     """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
 
     W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones. Real
     numbers of any kind, computed in float64. Without a Target the cost is O((N + M)² d).
+    return_error: gives (L, bound) with |computed L - exact L| <= bound for the arguments as they
+    are in float64; `_sum_error` says what the bound rests on.
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
     nodes, energy, probe = _networks(W, Theta, a, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    return (value, _error(nodes, probe, 8)) if return_error else value
 
 
 def loss_and_grad(
@@ -63,14 +84,38 @@ def loss_and_grad(
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
-def simplified(tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None) -> float:
+@overload
+def simplified(
+    tau: float,
+    mu: ArrayLike,
+    Theta: ArrayLike,
+    b: ArrayLike | None = None,
+    return_error: Literal[False] = False,
+) -> float: ...
+@overload
+def simplified(
+    tau: float,
+    mu: ArrayLike,
+    Theta: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    return_error: Literal[True],
+) -> tuple[float, float]: ...
+def simplified(
+    tau: float,
+    mu: ArrayLike,
+    Theta: ArrayLike,
+    b: ArrayLike | None = None,
+    return_error: bool = False,
+) -> float | tuple[float, float]:
     """F, the limit of L for many target nodes of mean mu and E|w|² = tau² (S1), at least 0.
 
-    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones.
+    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones. return_error as in loss.
     Raises ValueError for a wrong shape or value, NaN, infinity or entries that are not real.
     """
     nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    return (value, _error(nodes, probe, 48)) if return_error else value
 
 
 def simplified_and_grad(
@@ -147,6 +192,13 @@ def _product(target: _Nodes, probe: _Nodes, move: _Move) -> tuple[Array, Array]:
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
     values = _values(probe, probe) - 2.0 * _values(target, probe)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+
+
+def _error(target: _Nodes, probe: _Nodes, slack: int) -> float:
+    """A bound on the rounding error of _value, the target's energy included."""
+    sums = (target, target), (target, probe), (probe, probe)
+    once, cross, own = (_sum_error(*pair, slack) for pair in sums)
+    return once + 2.0 * cross + own
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
