@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 
 import symcomp
 from symcomp import skeletons
+from symcomp.antiderivatives import C
 from symcomp.balls import ball, exact
 from symcomp.catalogue import Activation, activations
 from symcomp.errors import ArgumentError, ExpressionError
-from symcomp.expectations import QU, QV, C, gathered, stein
+from symcomp.expectations import QU, QV, gathered, stein
 from symcomp.kernels import DualKernel, dual_kernel
 from symcomp.printing import (
     ALPHA,
@@ -39,6 +40,7 @@ from symcomp.printing import (
     RV,
     Angular,
     Formula,
+    floored,
     formulas,
     in_lengths,
     polar,
@@ -188,7 +190,7 @@ def _engine(degree: int, kappa: Formula, slope: Formula, curve: Formula) -> str:
     """κ, κ', κ'' and the sums over pairs of rows."""
     pair, form = {"kappa": kappa, "slope": slope, "curve": curve}, kappa.form
     curved = any(f.curved for f in pair.values())
-    whole = ", sharp=True" if curved else ""
+    whole = ", zone=NEAR" if curved else ""
     sharpen = skeletons.SHARPEN.substitute(of_turn=form.of_turn) if curved else ""
     angles = skeletons.ANGLES.substitute(code=_indented(form.code))
     pieces = [angles if curved else skeletons.FLAT_ANGLES]
@@ -204,11 +206,15 @@ def _engine(degree: int, kappa: Formula, slope: Formula, curve: Formula) -> str:
         else "probe.radii[:, None] ** (DEGREE - 1)",
         reciprocal=skeletons.GUARDS["_reciprocal"] if degree == 0 else "",
         sharpen=sharpen,
-        parameter=", sharp: bool" if curved else "",
-        sharpen_if="\n        if sharp:\n            _sharpen(t, some, others)" if curved else "",
+        parameter=", zone: float" if curved else "",
+        sharpen_if=skeletons.SHARPEN_IF if curved else "",
         for_slopes=whole,
-        for_values=f", sharp={slope.steep}" if curved else "",
-    ) + skeletons.HOMOGENEOUS_HESSIAN.substitute(for_slopes=whole)
+        for_values=(whole if slope.steep else ", zone=0.0") if curved else "",
+    ) + skeletons.HOMOGENEOUS_HESSIAN.substitute(
+        for_curves=", zone=WIDE" if curved else "",
+        wide=skeletons.WIDE if curved else "",
+        zero_rows=skeletons.ZERO_ROWS if degree == 1 else "",
+    )
 
 
 def _function(name: str, f: Formula) -> str:
@@ -246,8 +252,8 @@ def _accuracy(kappa: "_Error", slope: "_Error", curve: "_Error") -> str:
     """A sentence on the errors of the module's κ, κ' and κ''."""
     return (
         f"Accuracy: κ within {kappa.text} and κ' within {slope.text}. That is twice the worst error"
-        f" that was measured at {len(_points())} correlations, ±1 and ±(1 - 10^-k) for k <= 16 among"
-        f" them, rounded up to a power of 2. In the same sense κ'' is within {curve.text}."
+        f" that was measured at {len(_points())} correlations, ±1 and ±(1 - 10^-k) for k <= 16"
+        f" among them, rounded up to a power of 2. In the same sense κ'' is within {curve.text}."
     )
 
 
@@ -319,9 +325,7 @@ def _general(ker: DualKernel) -> str:
         _scipy(functions) if orthants else "",
     )
     gaps = {"formulas": "".join(guards) + functions, "largest": "256" if orthants else "1e100"}
-    hessian = skeletons.GENERAL_HESSIAN.substitute(
-        shortest=skeletons.SHORTEST if orthants else ""
-    )
+    hessian = skeletons.GENERAL_HESSIAN.substitute(shortest=skeletons.SHORTEST if orthants else "")
     engine = skeletons.GENERAL.substitute(gaps) + hessian
     draft = _executed("draft", _tidy(header.text([]) + engine))
     _require_accurate(ker, draft)
@@ -390,7 +394,7 @@ def _of_lengths(ker: DualKernel) -> str:
     ):
         code = [skeletons.POLAR_CALL, *statements(results, CORRELATION)]
         if name == "_kernel_and_curves":
-            code.insert(1, skeletons.POLAR_FLOOR)
+            code[1:1] = skeletons.POLAR_FLOOR
         text += skeletons.PLAIN_FUNCTION.substitute(
             name=name, returns=returns, code=_indented(code)
         )
@@ -415,7 +419,8 @@ def _bent(by_c: sympy.Expr, own: sympy.Expr, by_qv: sympy.Expr) -> dict[str, sym
         "turned": B.xreplace(exchange),
         "G": (RV * pull.diff(RV) - 2 * pull + cross) / RV**4,
     }
-    return {name: small(gathered(expr)) for name, expr in bent.items()} | {"by_qv": by_qv}
+    found = {name: small(gathered(expr)) for name, expr in bent.items()}
+    return found | {"by_qv": by_qv, "A": floored(found["A"])}
 
 
 def _arrays(n: int) -> str:
@@ -533,7 +538,7 @@ _SECOND = (
     " infinite between parallel rows; there its share is 0 or bounded, as its factors vanish."
 )
 _SHORTEST = (
-    " Rows of Theta shorter than 1e-4 are refused: the quotients by their lengths would lose digits."
+    " Rows of Theta shorter than 1e-4 are refused, as quotients by their lengths would lose digits."
 )
 _ORTHANT_CONVENTIONS = (
     "Conventions: a row shorter than 1e-60 counts as one of that length, which has correlation 0"
@@ -555,7 +560,12 @@ def _conventions(degree: int, curved: bool) -> str:
         f" {mean if degree == 1 else 0}."
     )
     if degree == 1:
-        text += " Its second derivatives are such means too: κ'(0) W for mixed ones, 0 for its own."
+        text += (
+            " Its second derivatives are such means too: between K's two rows κ'(0) times the unit"
+            " matrix, and 0 in one row twice; |θ|² κ(1) keeps its own."
+        )
+    if degree == 2:
+        text += " Its second derivative is the mean over opposite directions."
     if not curved:
         return text
     if degree == 0:

@@ -287,6 +287,8 @@ def formulas(*functions: Angular) -> tuple[Formula, ...] | None:
 # ---- orthant probabilities -----------------------------------------------------------------------
 
 RU, RV, BELOW, ABOVE = sympy.symbols("ru rv below above", positive=True)
+FLOORS = {BELOW: sympy.Symbol("floor_below", positive=True)}
+FLOORS |= {ABOVE: sympy.Symbol("floor_above", positive=True)}
 GAP, CORRELATION = sympy.symbols("gap rho", real=True)
 
 
@@ -300,9 +302,7 @@ def polar(expr: sympy.Expr, qu: sympy.Symbol, qv: sympy.Symbol, c: sympy.Symbol)
     return _without_poles(_with_tails(expr.replace(_is_polynomial, _small)))
 
 
-def in_lengths(
-    expr: sympy.Expr, qu: sympy.Symbol, qv: sympy.Symbol, c: sympy.Symbol
-) -> sympy.Expr:
+def in_lengths(expr: sympy.Expr, qu: sympy.Symbol, qv: sympy.Symbol, c: sympy.Symbol) -> sympy.Expr:
     """The expression in the lengths and the correlation."""
     return expr.subs({qu: RU**2, qv: RV**2, c: CORRELATION * RU * RV}, simultaneous=True)
 
@@ -311,6 +311,18 @@ def small(expr: sympy.Expr) -> sympy.Expr:
     """What `polar` gives, of an expression in lengths, its arguments put over one denominator."""
     expr = expr.replace(_is_quotient, lambda e: sympy.factor(sympy.together(e)))
     return _without_poles(_with_tails(expr.replace(_is_polynomial, _small)))
+
+
+def floored(expr: sympy.Expr) -> sympy.Expr:
+    """The same with the floors of below and above where a term is divided by their roots."""
+    terms = (sympy.Mul.make_args(term) for term in sympy.Add.make_args(expr))
+    return sympy.Add(
+        *(sympy.Mul(*(f.xreplace(FLOORS) if _is_pole(f) else f for f in term)) for term in terms)
+    )
+
+
+def _is_pole(factor: sympy.Expr) -> bool:
+    return bool(factor.is_Pow and factor.exp.is_negative and factor.base in FLOORS)
 
 
 def _is_quotient(e: sympy.Expr) -> bool:

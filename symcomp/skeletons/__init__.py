@@ -25,7 +25,7 @@ from symcomp.skeletons.general import (
     SHORTEST,
 )
 from symcomp.skeletons.header import HEADER
-from symcomp.skeletons.hessian import GENERAL_HESSIAN, HOMOGENEOUS_HESSIAN
+from symcomp.skeletons.hessian import GENERAL_HESSIAN, HOMOGENEOUS_HESSIAN, WIDE, ZERO_ROWS
 from symcomp.skeletons.homogeneous import (
     ANGLES,
     FLAT_ANGLES,
@@ -35,6 +35,7 @@ from symcomp.skeletons.homogeneous import (
     NEARLY_OPPOSITE,
     SERIES,
     SHARPEN,
+    SHARPEN_IF,
 )
 from symcomp.skeletons.interface import INTERFACE
 
@@ -63,6 +64,9 @@ __all__ = [
     "ROOT",
     "SERIES",
     "SHARPEN",
+    "SHARPEN_IF",
     "SHORTEST",
     "TURN_ERROR",
+    "WIDE",
+    "ZERO_ROWS",
 ]

@@ -61,7 +61,7 @@ def _turn_error(source: _Nodes, probe: _Nodes, error: float) -> float:
         turned = 2.3 * np.sqrt(error) * np.abs(source.weights).sum(axis=0)
         return float(_correlation(0.0)[1]) * float(turned @ np.abs(probe.weights).sum(axis=0))
     total, rate = 0.0, float(_correlation(0.0)[1])
-    for t, i, j in _pairs(source, probe, sharp=True):
+    for t, i, j in _pairs(source, probe, zone=NEAR):
         near = np.abs(t.rho) >= 1.0 - NEAR
         turned = np.where(near, error + 32 * UNIT, 1.001 * error / np.where(near, 1.0, t.sine))
         total += rate * float(

@@ -18,9 +18,20 @@ class _Move(NamedTuple):
         return _Move(self.rows[some], self.weights[some])
 '''
 
+WIDE = """
+
+WIDE = 2.0**-7  # the same for second derivatives, of which κ' is a factor and not its integral
+"""
+ZERO_ROWS = """
+    if behind is not None:  # a zero row has correlation 1 with itself, where K = κ(1) |θ|²
+        zero, ends = probe.inverse == 0.0, _correlation([0.0, 1.0])[1]
+        own = np.sum(push * source.weights, axis=1)[zero, None]
+        dP[zero] += (ends[1] - ends[0]) * own * behind.rows[zero]"""
+
 HOMOGENEOUS_HESSIAN = Template(
     MOVE
     + '''
+$wide
 
 def _power(radii: Array, n: int) -> Array:
     """r^n as a column; negative powers of 0 count as 0."""
@@ -51,7 +62,7 @@ def _tangents(
     pushed = ahead.weights * _power(probe.radii, k - 1)
     dV, dP = np.zeros((len(v), mass.shape[1])), np.zeros(v.shape)
     along, across = np.zeros((len(v), 1)), np.zeros((len(v), 1))
-    for t, i, j in _pairs(source, probe$for_slopes):
+    for t, i, j in _pairs(source, probe$for_curves):
         curve = np.empty_like(t.rho)
         _kappa(t)
         _slope(t)
@@ -90,7 +101,7 @@ def _tangents(
         along[j] += _row_sums(pairs, radial)
         pairs *= t.slope
         on_u += pairs
-        dP[j] += on_u @ u
+        dP[j] += on_u @ u$zero_rows
     return dV, dP + along * v + across * (ahead.rows - lean * v)
 
 
@@ -144,7 +155,9 @@ def _tangents(
             dV[j] += (by_c * z + 2.0 * by_qu * e) @ some.weights + K @ move.weights
             dP[j] += (pairs * by_c) @ move.rows
             back = (c * _inverse(qu)).T
-            rest = A * np.maximum(1.0 - m * back, 0.0)
+            rest = 1.0 - m * back
+            rest[rest < 2.0**-48] = 0.0  # parallel, up to rounding
+            rest *= A
             p = e - m * z
             on_w += pairs * turned * e
             skew = pairs * (rest * z - A * back * p)
