@@ -139,9 +139,9 @@ def hessian_vector_product(
 
     The direction is dTheta (M, d) and db like b, default zeros: the product is the derivative at
     t = 0 of the gradients at (Theta + t dTheta, b + t db). Other arguments as in loss; the cost
-    is that of two to three gradients, O((N + M) M d). What counts as the second derivative where
-    there is none stands at the head of this module. Raises ValueError as loss does, and where the
-    product leaves the range of float64, next to zero rows.
+    is that of some three gradients, some eight where σ is not homogeneous. What counts as the
+    second derivative where there is none stands at the head of this module. Raises ValueError as
+    loss does, and where the product leaves the range of float64, next to zero rows.
     """
     nodes, probe = _two_networks(W, Theta, a, b)
     move = _move(probe, dTheta, db)
