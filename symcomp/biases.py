@@ -29,7 +29,7 @@ class Biases:
     source: str
     note: str
     supported: bool = True
-    ramps: bool = False  # piecewise linear: the engine does without the formula of K° too
+    unbiased: str = ""  # piecewise linear: K° and its derivatives from this engine too
 
     @property
     def equations(self) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ def biases(act: Activation) -> Biases:
     numeric = act.expr.free_symbols <= {act.symbol}
     spline = _Spline.of(act.form) if numeric else None
     if spline is not None:
-        return Biases(spline.source(), _NOTE + spline.note(), ramps=spline.power == 1)
+        return Biases(spline.source(), _NOTE + spline.note(), unbiased=spline.unbiased())
     if numeric and all(term.start is None for term in act.form.terms):
         source = _smooth(act.form)
         if source is not None:
@@ -116,6 +116,13 @@ class _Spline:
             + skeletons.ORTHANTS
             + skeletons.BIASED.substitute(largest=self._largest())
         )
+
+    def unbiased(self) -> str:
+        """K° and its derivatives by this engine, "" for jumps."""
+        if not self.power:
+            return ""
+        line = skeletons.CURVES_LINE if self.level != 0 or self.slope != 0 else ""
+        return skeletons.WITHOUT_BIASES.substitute(line=line)
 
     def _definition(self, straight: bool) -> str:
         knot = "Σ c (x - τ)_+" if self.power else "Σ c [x > τ]"
