@@ -1,9 +1,9 @@
 """The text of the generated modules: what does not depend on the activation, with $gaps.
 
-A module is HEADER, one engine (HOMOGENEOUS or GENERAL) and INTERFACE. The engines offer the same
-names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`, `_entries`,
-`_values` and `_values_and_pulls`. Every module needs NumPy
-alone, and SciPy where erf or Φ₂ occur.
+A module is HEADER, one engine (HOMOGENEOUS, GENERAL or TABULATED) and INTERFACE. The engines
+offer the same names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`,
+`_entries`, `_values` and `_values_and_pulls`. Every module needs NumPy alone, and SciPy where erf
+or Φ₂ occur.
 """
 
 from symcomp.skeletons.general import (
@@ -27,6 +27,7 @@ from symcomp.skeletons.homogeneous import (
     SHARPEN,
 )
 from symcomp.skeletons.interface import INTERFACE
+from symcomp.skeletons.tabulated import PART, TABULATED, TABULATED_IMPORTS
 
 __all__ = [
     "ALPHA",
@@ -40,10 +41,13 @@ __all__ = [
     "HOMOGENEOUS_IMPORTS",
     "INTERFACE",
     "NEARLY_OPPOSITE",
+    "PART",
     "PLAIN_FUNCTION",
     "POLAR",
     "POLAR_CALL",
     "ROOT",
     "SERIES",
     "SHARPEN",
+    "TABULATED",
+    "TABULATED_IMPORTS",
 ]
