@@ -223,11 +223,16 @@ class Errors:
     by_qv: float
     points: int
 
+    @property
+    def stated_value(self) -> str:
+        """What a header says of K°."""
+        return _stated(self.value)
+
     def sentence(self) -> str:
         """What a header says; coarse, since last bits differ from machine to machine."""
         return (
             f"Accuracy: at {self.points} pairs of rows of lengths 1/64 to {LONGEST}, parallel and"
-            f" opposite ones among them, K° was within {_stated(self.value)} and 2 q_v ∂K°/∂q_v"
+            f" opposite ones among them, K° was within {self.stated_value} and 2 q_v ∂K°/∂q_v"
             f" within {_stated(self.by_qv)} of sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v)), and"
             f" ∂K°/∂c = E σ'(X) σ'(Y) within {_stated(self.by_c)} of the same with σ' for σ."
         )

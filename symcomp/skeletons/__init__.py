@@ -2,10 +2,17 @@
 
 A module is HEADER, one engine (HOMOGENEOUS, GENERAL or TABULATED) and INTERFACE. The engines
 offer the same names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`,
-`_entries`, `_values` and `_values_and_pulls`. Every module needs NumPy alone, and SciPy where erf
-or Φ₂ occur.
+`_entries`, `_values`, `_values_and_pulls`, `_sum_error`, `_Move` and `_tangents`. Every module
+needs NumPy alone, and SciPy where erf or Φ₂ occur.
 """
 
+from symcomp.skeletons.errors import (
+    FROM_SLOPE,
+    FROM_TURN,
+    GENERAL_ERRORS,
+    HOMOGENEOUS_ERRORS,
+    TURN_ERROR,
+)
 from symcomp.skeletons.general import (
     ALPHA,
     GENERAL,
@@ -13,9 +20,12 @@ from symcomp.skeletons.general import (
     PLAIN_FUNCTION,
     POLAR,
     POLAR_CALL,
+    POLAR_FLOOR,
     ROOT,
+    SHORTEST,
 )
 from symcomp.skeletons.header import HEADER
+from symcomp.skeletons.hessian import GENERAL_HESSIAN, HOMOGENEOUS_HESSIAN, WIDE, ZERO_ROWS
 from symcomp.skeletons.homogeneous import (
     ANGLES,
     FLAT_ANGLES,
@@ -25,19 +35,26 @@ from symcomp.skeletons.homogeneous import (
     NEARLY_OPPOSITE,
     SERIES,
     SHARPEN,
+    SHARPEN_IF,
 )
 from symcomp.skeletons.interface import INTERFACE
-from symcomp.skeletons.tabulated import PART, TABULATED, TABULATED_IMPORTS
+from symcomp.skeletons.tabulated import PART, TABULATED, TABULATED_IMPORTS, TABULATED_REST
 
 __all__ = [
     "ALPHA",
     "ANGLES",
     "FLAT_ANGLES",
+    "FROM_SLOPE",
+    "FROM_TURN",
     "FUNCTION",
     "GENERAL",
+    "GENERAL_ERRORS",
+    "GENERAL_HESSIAN",
     "GUARDS",
     "HEADER",
     "HOMOGENEOUS",
+    "HOMOGENEOUS_ERRORS",
+    "HOMOGENEOUS_HESSIAN",
     "HOMOGENEOUS_IMPORTS",
     "INTERFACE",
     "NEARLY_OPPOSITE",
@@ -45,9 +62,16 @@ __all__ = [
     "PLAIN_FUNCTION",
     "POLAR",
     "POLAR_CALL",
+    "POLAR_FLOOR",
     "ROOT",
     "SERIES",
     "SHARPEN",
+    "SHARPEN_IF",
+    "SHORTEST",
     "TABULATED",
     "TABULATED_IMPORTS",
+    "TABULATED_REST",
+    "TURN_ERROR",
+    "WIDE",
+    "ZERO_ROWS",
 ]

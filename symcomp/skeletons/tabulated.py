@@ -2,7 +2,10 @@
 
 from string import Template
 
-__all__ = ["PART", "TABULATED", "TABULATED_IMPORTS"]
+from symcomp.skeletons.errors import COUNT
+from symcomp.skeletons.hessian import MOVE
+
+__all__ = ["PART", "TABULATED", "TABULATED_IMPORTS", "TABULATED_REST"]
 
 TABULATED_IMPORTS = "from collections.abc import Iterator\n"
 
@@ -313,3 +316,78 @@ def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
         P[j] += np.sum(pairs * by_r, axis=0)[:, None] * directions[j]
     return V, P
 ''')
+
+
+TABULATED_REST = Template(
+    MOVE
+    + '''
+
+STENCIL = (4.0 / 5.0, -1.0 / 5.0, 4.0 / 105.0, -1.0 / 280.0)  # of a derivative, error O(h^8)
+
+
+def _moved(nodes: _Nodes, move: _Move | None, step: float) -> _Nodes:
+    """The network some way along a direction."""
+    if move is None:
+        return nodes
+    rows = nodes.rows + step * move.rows
+    radii = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return _Nodes(rows, radii, nodes.weights + step * move.weights)
+
+
+def _tangents(
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move
+) -> tuple[Array, Array]:
+    """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
+
+    By central differences of order 8, rows moving by 1/64 a step: K is smooth, and the table goes
+    on beyond LONGEST as far as that.
+    """
+    moves = (move for move in (ahead, behind) if move is not None)
+    fastest = max(float(np.linalg.norm(move.rows, axis=1).max()) for move in moves)
+    step = 1.0 / (64.0 * fastest) if fastest > 0.0 else 1.0
+    dV, dP = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
+    for n, weight in enumerate(STENCIL, start=1):
+        for sign in (1.0, -1.0):
+            at = sign * n * step
+            V, P = _values_and_pulls(_moved(source, behind, at), _moved(probe, ahead, at))
+            dV += sign * weight / step * V
+            dP += sign * weight / step * P
+    return dV, dP
+'''
+    + COUNT
+    + '''
+
+KERNEL_ERROR = $kernel_error  # of K°, in units of the norms of its factors; measured, not proved
+
+
+def _norms(nodes: _Nodes) -> Array:
+    """sqrt(K°(q, q, q)) of every row."""
+    q = nodes.radii**2
+    total = np.full_like(q, CENTRE * CENTRE)
+    for part in _PARTS:
+        own = sum(np.sum(F * F, axis=1) for F in _features(part, nodes.radii, len(part.bases)))
+        total += q * own if part.parity else q * q * own
+        total += 2.0 * CENTRE * q * (_basis(part, nodes.radii) @ part.mean)
+    return np.sqrt(np.maximum(total, 0.0))
+
+
+def _sum_error(source: _Nodes, probe: _Nodes, slack: int) -> float:
+    """Bound on the error of Σ_j <b_j, V_j> with V = _values(source, probe).
+
+    With d columns c is off by (d + slack) UNIT |u||v| and lengths by that share of themselves;
+    twice their first-order effect is taken. K° itself is taken to be off by KERNEL_ERROR
+    sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v)), four times the worst error measured or more.
+    """
+    unit = (source.rows.shape[1] + slack) * UNIT
+    left, right = (_norms(nodes) @ np.abs(nodes.weights) for nodes in (source, probe))
+    relative = _roundings(source, probe) * UNIT
+    total = (KERNEL_ERROR + relative) * float(left @ right)
+    for one, other in ((source, probe), (probe, source)):
+        for i, j, _, by_c, by_r in _pairs(one, other, slopes=True):
+            lengths = one.radii[i, None], other.radii[j]
+            error = np.abs(by_c) * lengths[0] * lengths[1] + np.abs(by_r) * lengths[1]
+            masses = np.abs(one.weights[i]), np.abs(other.weights[j])
+            total += 2.0 * unit * float(np.vdot(masses[1], error.T @ masses[0]))
+    return 1.001 * total + 1e-300
+'''
+)

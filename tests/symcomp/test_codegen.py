@@ -668,7 +668,8 @@ def test_source_needs_numpy_alone_and_has_the_functions_promised(name):
     imported |= {a.name for node in tree.body if isinstance(node, ast.Import) for a in node.names}
     allowed = {"collections.abc", "dataclasses", "typing", "numpy", "numpy.typing"}
     assert imported <= allowed | ({"functools", "scipy.special"} if name in ORTHANTS else set())
-    public = ["Target", "kernel", "loss", "loss_and_grad", "simplified", "simplified_and_grad"]
+    public = ["Target", "hessian_vector_product", "kernel", "loss", "loss_and_grad", "simplified"]
+    public += ["simplified_and_grad", "simplified_hessian_vector_product"]
     assert module(name).__all__ == public
     for function in public:
         assert getattr(module(name), function).__doc__

@@ -214,6 +214,51 @@ def test_simplified_is_the_limit_of_the_loss_in_the_plane(name):
     assert by_theta.sum() + by_b.sum() == pytest.approx((moved[0] - moved[1]) / (2 * h), rel=1e-7)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("reach", [1.0, 5.0])
+def test_second_derivative_across_a_row_against_balls(reach):
+    """For δ ⟂ θ: d²K(w, θ + tδ) = E σ''(X) σ''(Y) <w, δ>² + 2 (∂K°/∂q_v) |δ|²."""
+    mod, one = module("tanh"), np.ones((1, 1))
+    w, theta, delta = reach * np.array([[0.5, 1.0], [1.25, 0.0], [0.0, 0.75]])
+    nodes = mod._nodes("w", w[None], one), mod._nodes("theta", theta[None], one)
+    _, turn = mod._tangents(*nodes, None, mod._Move(delta[None], 0 * one))
+    curve, slope, own = (
+        float(enclosed(kernel("tanh", *orders), w, theta))
+        for orders in ((2, 2, 0), (1, 1, 0), (0, 1, 1))
+    )
+    by_q = (own - (w @ theta) * slope) / (theta @ theta)
+    wanted = curve * (w @ delta) ** 2 + by_q * (delta @ delta)
+    compare([(reach, turn[0] @ delta, wanted)], rtol=1e-10, min_points=1)
+
+
+@pytest.mark.parametrize("name", ["tanh", "softplus"])
+def test_second_derivative_is_that_of_the_gradient(name):
+    W, Theta, a, b = networks(7)
+    rng = np.random.default_rng(8)
+    along, beside = rng.standard_normal(Theta.shape), rng.standard_normal(b.shape)
+    mod = module(name)
+    by_theta, by_b = mod.hessian_vector_product(W, Theta, along, beside, a, b)
+    errors = []
+    for h in 2.0 ** -np.arange(4, 8):
+        ends = [
+            mod.loss_and_grad(W, Theta + s * h * along, a, b + s * h * beside)[1:] for s in (1, -1)
+        ]
+        slopes = [(x - y) / (2 * h) for x, y in zip(*ends, strict=True)]
+        errors.append(np.linalg.norm(np.append(slopes[0] - by_theta, slopes[1] - by_b)))
+    assert np.all(np.abs(-np.diff(np.log2(errors)) - 2) < 0.1), errors
+
+
+def test_the_bound_of_the_loss_holds_and_is_small():
+    W, Theta, a, b = networks()
+    exact_loss = symcomp.loss_enclosure(
+        symcomp.TwoLayerNetwork(W, a, activation="tanh"),
+        symcomp.TwoLayerNetwork(Theta, b, activation="tanh"),
+        digits=15,
+    )
+    value, bound = module("tanh").loss(W, Theta, a, b, return_error=True)
+    assert abs(value - float(exact_loss)) <= bound < 1e-11 * value
+
+
 def test_rows_beyond_the_table_are_refused():
     mod = module("tanh")
     mod.kernel([[8.0, 0.0]], [[0.0, -8.0]])
