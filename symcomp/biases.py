@@ -14,7 +14,7 @@ from symcomp.expectations import QU, QV, stein
 from symcomp.printing import statements
 from symcomp.terms import Form
 
-__all__ = ["Biases", "biases"]
+__all__ = ["Biases", "biases", "refused"]
 
 S, T = sympy.symbols("s t", real=True)
 
@@ -56,6 +56,11 @@ def biases(act: Activation) -> Biases:
         source = _smooth(act.form)
         if source is not None:
             return Biases(source, _NOTE + _SMOOTH_NOTE)
+    return refused()
+
+
+def refused() -> Biases:
+    """The engine that refuses biases."""
     return Biases(
         skeletons.UNBIASED.replace("$reason", _TOO_LONG),
         "Biases are refused: E σ(X + s) σ(Y + t) has no closed form short enough.",

@@ -26,9 +26,9 @@ import symcomp
 from symcomp import skeletons
 from symcomp.antiderivatives import C
 from symcomp.balls import ball, exact
-from symcomp.biases import biases
+from symcomp.biases import biases, refused
 from symcomp.catalogue import Activation, activations
-from symcomp.errors import ArgumentError, ExpressionError
+from symcomp.errors import ArgumentError
 from symcomp.expectations import QU, QV, gathered, stein
 from symcomp.kernels import DualKernel, dual_kernel
 from symcomp.printing import (
@@ -49,6 +49,7 @@ from symcomp.printing import (
 )
 from symcomp.special import BivariateNormalCDF, numpy_source
 from symcomp.storage import replace_file
+from symcomp.tables import EDGE, LONGEST, MIDDLE, REACH, Part, Tables, measure, tables
 from symcomp.terms import Form
 
 __all__ = ["Generated", "generate", "write_catalogue"]
@@ -130,29 +131,26 @@ def generate(source: str | sympy.Expr | Activation | DualKernel) -> Generated:
     """The NumPy module of an activation, derived from its dual kernel.
 
     source: an Activation, a catalogue name, text or an expression in x, or its dual kernel.
+    Without a closed form K° is tabulated, for rows up to length 8, with its measured error stated.
     The same source gives the same bytes. Raises ArgumentError for the kernel of two different
-    activations or one that NumPy and SciPy cannot evaluate, ExpressionError where no closed form
-    is known.
+    activations, one that NumPy and SciPy cannot evaluate, or a table that misses its tolerance;
+    ExpressionError for kinks without a closed form.
     """
     ker = source if isinstance(source, DualKernel) else dual_kernel(source)
     if ker.left != ker.right:
         found = f"{ker.left.name} and {ker.right.name}"
         raise ArgumentError(f"kernel: found that of {found}, expected one activation")
     if ker.expr is None:
-        name = ker.left.name
-        raise ExpressionError(f"activation: found {name}, expected a dual kernel in closed form")
+        return Generated(ker.left, _tabulated(ker, tables(ker.left)))
     return Generated(ker.left, _homogeneous(ker) or _general(ker))
 
 
 def write_catalogue(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
-    """Write <name>.py into `folder` for every activation of the catalogue with a closed form."""
-    paths = []
-    for name in activations():
-        ker = dual_kernel(name)
-        if ker.expr is not None:
-            paths.append(Path(folder) / f"{name}.py")
-            generate(ker).write(paths[-1])
-    return tuple(paths)
+    """Write <name>.py into `folder` for every activation of the catalogue."""
+    paths = tuple(Path(folder) / f"{name}.py" for name in activations())
+    for path in paths:
+        generate(path.stem).write(path)
+    return paths
 
 
 # ---- positively homogeneous activations ----------------------------------------------------------
@@ -529,6 +527,65 @@ def _require_accurate(ker: DualKernel, draft: ModuleType) -> None:
                 f"activation: found {ker.left.name}, whose dual kernel loses its digits at"
                 f" (q_u, q_v, c) = {point}; expected no removable singularity"
             )
+
+
+# ---- activations without a closed form -----------------------------------------------------------
+
+
+def _tabulated(ker: DualKernel, table: Tables) -> str:
+    """The module on the table of Chebyshev coefficients, its error measured."""
+    parts = "".join(
+        skeletons.PART.substitute(
+            parity=part.parity,
+            order=part.order,
+            growth=part.growth,
+            rows=_rows(part),
+        )
+        for part in table.parts
+    )
+    body = skeletons.TABULATED.substitute(
+        longest=LONGEST,
+        edge=EDGE,
+        reach=REACH,
+        middle=float(MIDDLE),
+        centre=repr(table.constant),
+        parts=parts,
+    )
+    header = _Header(
+        ker.left, "K°(|u|^2, |v|^2, <u, v>)", _TABULATED_EQUATIONS, skeletons.TABULATED_IMPORTS
+    )
+    rest = skeletons.TABULATED_REST.substitute(kernel_error="1.0")
+    module = _executed("draft", _tidy(header.text([]) + body + rest))
+
+    def differentiate(u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[float, ...]:
+        nodes = [module._nodes("row", row[None, :], np.ones((1, 1))) for row in (u, v)]
+        return tuple(float(x[0, 0]) for x in next(module._pairs(*nodes, slopes=True))[2:])
+
+    errors = measure(ker, differentiate)
+    body += skeletons.TABULATED_REST.substitute(kernel_error=errors.stated_value)
+    extra = refused()
+    notes = [_TABULATED_CONVENTIONS, errors.sentence(), extra.note]
+    return _tidy(header.text(notes) + body + extra.interface())
+
+
+def _rows(part: Part) -> str:
+    """Its rows e n_0 n_1 ... parted by semicolons, each on lines of its own."""
+    rows = (" ".join(map(str, (row.exponent, *row.coefficients))) for row in part.rows)
+    return ";\n".join(fill(row, 98, break_on_hyphens=False) for row in rows)
+
+
+_TABULATED_EQUATIONS = (
+    r"K°(r_u^2, r_v^2, r_u r_v ρ) = \sum_m ε_m T_m(ρ)"
+    r" \int_0^\infty a_m(r_u t) a_m(r_v t) t e^{-t^2/2} dt",
+    r"σ(t \cos φ) = \sum_m a_m(t) \cos mφ,   ε_0 = 1, ε_m = 1/2 for m > 0",
+)
+_TABULATED_CONVENTIONS = (
+    "K° has no closed form here; X = r_u t cos φ, Y = r_v t cos(φ - arccos ρ) with φ uniform gives"
+    " the series above. The a_m are tabulated as Chebyshev series whose numbers were rounded from"
+    f" balls, for rows of length at most {LONGEST}. The gradients are the derivatives of the"
+    " tabulated K° itself; second ones are differences of order 8 of gradients, rows moving by 1/64"
+    " a step, with some 1e-10 of relative error."
+)
 
 
 # ---- the header ----------------------------------------------------------------------------------

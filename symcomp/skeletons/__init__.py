@@ -1,10 +1,10 @@
 """The text of the generated modules: what does not depend on the activation, with $gaps.
 
-A module is HEADER, one engine (HOMOGENEOUS or GENERAL) with its errors, INTERFACE and one engine
-for biases (BIASED with SMOOTH_PAIRS or SPLINE, or UNBIASED). The engines offer the same names to
-the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`, `_entries`, `_values`,
-`_values_and_pulls`, `_sum_error`, `_Move` and `_tangents`. Every module needs NumPy alone, and
-SciPy where erf or Φ₂ occur.
+A module is HEADER, one engine (HOMOGENEOUS, GENERAL or TABULATED) with its errors, INTERFACE and
+one engine for biases (BIASED with SMOOTH_PAIRS or SPLINE, or UNBIASED). The engines offer the same
+names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`, `_entries`,
+`_values`, `_values_and_pulls`, `_sum_error`, `_Move` and `_tangents`. Every module needs NumPy
+alone, and SciPy where erf or Φ₂ occur.
 """
 
 from symcomp.skeletons.biased import BIASED, HOOKS, SMOOTH_PAIRS, UNBIASED
@@ -51,6 +51,7 @@ from symcomp.skeletons.splines import (
     SPLINE,
     WITHOUT_BIASES,
 )
+from symcomp.skeletons.tabulated import PART, TABULATED, TABULATED_IMPORTS, TABULATED_REST
 
 __all__ = [
     "ALPHA",
@@ -76,6 +77,7 @@ __all__ = [
     "JUMPS_LINE",
     "NEARLY_OPPOSITE",
     "ORTHANTS",
+    "PART",
     "PLAIN_FUNCTION",
     "POLAR",
     "POLAR_CALL",
@@ -90,6 +92,9 @@ __all__ = [
     "SHORTEST",
     "SMOOTH_PAIRS",
     "SPLINE",
+    "TABULATED",
+    "TABULATED_IMPORTS",
+    "TABULATED_REST",
     "TURN_ERROR",
     "UNBIASED",
     "WIDE",
