@@ -14,7 +14,7 @@ from symcomp.expectations import QU, QV, stein
 from symcomp.printing import statements
 from symcomp.terms import Form
 
-__all__ = ["Biases", "biases"]
+__all__ = ["Biases", "biases", "refused"]
 
 S, T = sympy.symbols("s t", real=True)
 
@@ -29,7 +29,7 @@ class Biases:
     source: str
     note: str
     supported: bool = True
-    ramps: bool = False  # piecewise linear: the engine does without the formula of K° too
+    unbiased: str = ""  # piecewise linear: K° and its derivatives from this engine too
 
     @property
     def equations(self) -> tuple[str, ...]:
@@ -51,11 +51,16 @@ def biases(act: Activation) -> Biases:
     numeric = act.expr.free_symbols <= {act.symbol}
     spline = _Spline.of(act.form) if numeric else None
     if spline is not None:
-        return Biases(spline.source(), _NOTE + spline.note(), ramps=spline.power == 1)
+        return Biases(spline.source(), _NOTE + spline.note(), unbiased=spline.unbiased())
     if numeric and all(term.start is None for term in act.form.terms):
         source = _smooth(act.form)
         if source is not None:
             return Biases(source, _NOTE + _SMOOTH_NOTE)
+    return refused()
+
+
+def refused() -> Biases:
+    """The engine that refuses biases."""
     return Biases(
         skeletons.UNBIASED.replace("$reason", _TOO_LONG),
         "Biases are refused: E σ(X + s) σ(Y + t) has no closed form short enough.",
@@ -116,6 +121,13 @@ class _Spline:
             + skeletons.ORTHANTS
             + skeletons.BIASED.substitute(largest=self._largest())
         )
+
+    def unbiased(self) -> str:
+        """K° and its derivatives by this engine, "" for jumps."""
+        if not self.power:
+            return ""
+        line = skeletons.CURVES_LINE if self.level != 0 or self.slope != 0 else ""
+        return skeletons.WITHOUT_BIASES.substitute(line=line)
 
     def _definition(self, straight: bool) -> str:
         knot = "Σ c (x - τ)_+" if self.power else "Σ c [x > τ]"

@@ -19,7 +19,7 @@ HOOKS = {
 """: "        _refuse_biases(s)\n",
     """\
     if _has_biases(W, s, t):
-        return _biased_loss(W, Theta, a, b, s, t)[0]
+        return _biased_loss(W, Theta, a, b, s, t, return_error)[0]
 """: "    _refuse_biases(s, t)\n",
     """\
     if _has_biases(W, s, t):
@@ -123,8 +123,11 @@ def _biased_loss(
     b: ArrayLike | None,
     s: ArrayLike | None,
     t: ArrayLike | None,
+    return_error: bool = False,
 ) -> tuple[float, Array, Array, Array]:
     """L and its gradients in Theta, in b as (M, k), and in t."""
+    if return_error:
+        raise ValueError("return_error is given with biases; expected networks without")
     outer_b = None if b is None else _weights("b", b, len(np.atleast_1d(np.asarray(b))))
     if not isinstance(W, Target):
         rows = _matrix("W", W)

@@ -43,26 +43,52 @@ def kernel(
     )
 
 
+@overload
+def loss(
+    W: ArrayLike | Target,
+    Theta: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+    return_error: Literal[False] = False,
+    *,
+    s: ArrayLike | None = None,
+    t: ArrayLike | None = None,
+) -> float: ...
+@overload
 def loss(
     W: ArrayLike | Target,
     Theta: ArrayLike,
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
     *,
+    return_error: Literal[True],
     s: ArrayLike | None = None,
     t: ArrayLike | None = None,
-) -> float:
+) -> tuple[float, float]: ...
+def loss(
+    W: ArrayLike | Target,
+    Theta: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+    return_error: bool = False,
+    *,
+    s: ArrayLike | None = None,
+    t: ArrayLike | None = None,
+) -> float | tuple[float, float]:
     """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
 
     W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones; biases
     s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. Without a
     Target the cost is O((N + M)² d).
+    return_error: gives (L, bound) with |computed L - exact L| <= bound for the arguments as they
+    are in float64; `_sum_error` says what the bound rests on. There is none with biases.
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
     if _has_biases(W, s, t):
-        return _biased_loss(W, Theta, a, b, s, t)[0]
+        return _biased_loss(W, Theta, a, b, s, t, return_error)[0]
     nodes, energy, probe = _networks(W, Theta, a, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    return (value, _error(nodes, probe, 8)) if return_error else value
 
 
 def loss_and_grad(
@@ -88,14 +114,38 @@ def loss_and_grad(
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
-def simplified(tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None) -> float:
+@overload
+def simplified(
+    tau: float,
+    mu: ArrayLike,
+    Theta: ArrayLike,
+    b: ArrayLike | None = None,
+    return_error: Literal[False] = False,
+) -> float: ...
+@overload
+def simplified(
+    tau: float,
+    mu: ArrayLike,
+    Theta: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    return_error: Literal[True],
+) -> tuple[float, float]: ...
+def simplified(
+    tau: float,
+    mu: ArrayLike,
+    Theta: ArrayLike,
+    b: ArrayLike | None = None,
+    return_error: bool = False,
+) -> float | tuple[float, float]:
     """F, the limit of L for many target nodes of mean mu and E|w|² = tau² (S1), at least 0.
 
-    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones.
+    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones. return_error as in loss.
     Raises ValueError for a wrong shape or value, NaN, infinity or entries that are not real.
     """
     nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    return (value, _error(nodes, probe, 48)) if return_error else value
 
 
 def simplified_and_grad(
@@ -107,9 +157,78 @@ def simplified_and_grad(
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
+def hessian_vector_product(
+    W: ArrayLike | Target,
+    Theta: ArrayLike,
+    dTheta: ArrayLike,
+    db: ArrayLike | None = None,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+) -> tuple[Array, Array]:
+    """The second derivative of L at (Theta, b) applied to a direction: (hTheta (M, d), hb like b).
+
+    The direction is dTheta (M, d) and db like b, default zeros: the product is the derivative at
+    t = 0 of the gradients at (Theta + t dTheta, b + t db). Other arguments as in loss; the cost
+    is that of some three gradients, some eight where σ is not homogeneous. What counts as the
+    second derivative where there is none stands at the head of this module. Raises ValueError as
+    loss does, and where the product leaves the range of float64, next to zero rows.
+    """
+    nodes, probe = _two_networks(W, Theta, a, b)
+    move = _move(probe, dTheta, db)
+    by_theta, by_b = _product(nodes, probe, move)
+    return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
+
+
+def simplified_hessian_vector_product(
+    tau: float,
+    mu: ArrayLike,
+    Theta: ArrayLike,
+    dTheta: ArrayLike,
+    db: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+) -> tuple[Array, Array]:
+    """The same of F, (hTheta (M, d), hb (M,)); arguments as in simplified and above."""
+    nodes, _, probe = _simplified_networks(tau, mu, Theta, b)
+    move = _move(probe, dTheta, db)
+    by_theta, by_b = _product(nodes, probe, move)
+    return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
+
+
+def _move(probe: _Nodes, dTheta: ArrayLike, db: ArrayLike | None) -> _Move:
+    """The direction, checked."""
+    M, k = probe.weights.shape
+    rows = _matrix("dTheta", dTheta, probe.rows.shape[1])
+    if len(rows) != M:
+        raise ValueError(f"dTheta has shape {rows.shape}; expected {probe.rows.shape}, as Theta")
+    _require_finite("dTheta", rows)
+    weights = _weights("db", db, M)
+    weights = np.zeros((M, k)) if weights is None else weights
+    if weights.shape[1] != k:
+        raise ValueError(f"db has {weights.shape[1]} outputs; expected {k}, as many as b")
+    return _Move(rows, weights / M)
+
+
+def _product(target: _Nodes, probe: _Nodes, move: _Move) -> tuple[Array, Array]:
+    """The derivatives of both gradients, as _value_and_grad has them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        own, own_pulls = _tangents(probe, probe, move, move)
+        cross, cross_pulls = _tangents(target, probe, None, move)
+        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+    if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
+        raise ValueError("Theta has rows so short or long that the second derivative overflows")
+    return by_theta, by_b
+
+
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
     values = _values(probe, probe) - 2.0 * _values(target, probe)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+
+
+def _error(target: _Nodes, probe: _Nodes, slack: int) -> float:
+    """A bound on the rounding error of _value, the target's energy included."""
+    sums = (target, target), (target, probe), (probe, probe)
+    once, cross, own = (_sum_error(*pair, slack) for pair in sums)
+    return once + 2.0 * cross + own
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
@@ -138,10 +257,20 @@ def _networks(
     W: ArrayLike | Target, Theta: ArrayLike, a: ArrayLike | None, b: ArrayLike | None
 ) -> tuple[_Nodes, float, _Nodes]:
     """The target's nodes and energy, and the nodes of the other network."""
+    nodes, probe = _two_networks(W, Theta, a, b)
+    return nodes, W.energy if isinstance(W, Target) else _energy(nodes), probe
+
+
+def _two_networks(
+    W: ArrayLike | Target, Theta: ArrayLike, a: ArrayLike | None, b: ArrayLike | None
+) -> tuple[_Nodes, _Nodes]:
+    """The nodes of the target and of the other network."""
     outer_a: Array | None
     if isinstance(W, Target):
         if a is not None:
             raise ValueError("a is given beside a Target; expected it inside, as Target(W, a)")
+        if not isinstance(W.nodes, _Nodes):
+            raise ValueError("W is a Target with biases; expected one without for this function")
         rows, outer_a = W.nodes.rows, W.nodes.weights
     else:
         rows = _matrix("W", W)
@@ -157,10 +286,7 @@ def _networks(
             f"b has {outer_b.shape[1]} outputs; expected {outer_a.shape[1]}, as many as a"
         )
     probe = _nodes("Theta", theta, outer_b)
-    if isinstance(W, Target):
-        return W.nodes, W.energy, probe
-    nodes = _nodes("W", rows, outer_a)
-    return nodes, _energy(nodes), probe
+    return W.nodes if isinstance(W, Target) else _nodes("W", rows, outer_a), probe
 
 
 def _simplified_networks(

@@ -249,7 +249,7 @@ def bivariate_normal_cdf(h: Array, k: Array, r: Array) -> Array:
     return _orthants(h, k, h - np.where(r < 0.0, -k, k), r, 1.0 - r, 1.0 + r)[0]
 '''
 
-WITHOUT_BIASES = '''
+WITHOUT_BIASES = Template('''
 
 def _kernel(qu: Array, qv: Array, c: Array) -> Array:
     return _kernel_and_slopes(qu, qv, c)[0]
@@ -257,9 +257,51 @@ def _kernel(qu: Array, qv: Array, c: Array) -> Array:
 
 def _kernel_and_slopes(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Array]:
     """K° and its derivatives in c and q_v, by the engine for biases at biases 0."""
+    p = _without_biases(qu, qv, c)
+    return _of_pairs(p, np.zeros_like(p.ru), np.zeros_like(p.rv))[:3]
+
+
+def _without_biases(qu: Array, qv: Array, c: Array) -> "_Pairs":
     ru, rv = (np.maximum(np.sqrt(q), SHORTEST) for q in (qu, qv))
     rho = np.clip(c / ru / rv, -1.0, 1.0)
     below, above = np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)
-    p = _Pairs(ru, rv, rho, below, above, rv - ru)
-    return _of_pairs(p, np.zeros_like(ru), np.zeros_like(rv))[:3]
-'''
+    return _Pairs(ru, rv, rho, below, above, rv - ru)
+
+
+def _kernel_and_curves(qu: Array, qv: Array, c: Array) -> tuple[Array, ...]:
+    """K°, its derivatives in c, q_u and q_v, then A, B, B' and G of `_tangents`.
+
+    σ'' = Σ c δ(x - τ) leaves means given that one variable is at a knot: A = E σ'' σ'',
+    B = E σ'(X) Y σ''(Y)/q_v and G = E σ(X) (Y²/q_v - 1) σ''(Y)/q_v.
+    """
+    p = _without_biases(qu, qv, c)
+    zero_u, zero_v = np.zeros_like(p.ru), np.zeros_like(p.rv)
+    K, by_c, by_qv, _ = _of_pairs(p, zero_u, zero_v)
+    root, steep = np.sqrt(p.below * p.above), np.sqrt(np.maximum(p.below * p.above, 2.0**-50))
+    turn, small = np.where(p.rho < 0.0, -1.0, 1.0), np.minimum(p.below, p.above)
+    by_qu, A, B, turned, G = np.zeros((5, *p.rho.shape))
+    for knot, jump in KNOTS:
+        h = (zero_u - knot) / p.ru
+        for other, factor in KNOTS:
+            k, both = (zero_v - other) / p.rv, jump * factor
+            difference = _difference(p, zero_u - knot, zero_v - other)
+            z = (difference + small * turn * k) / root
+            w = turn * (small * h - difference) / root
+            at_u, at_v = both * _density(h) / p.ru, both * _density(k) / p.rv
+            by_qu += 0.5 * at_u * p.rv * root * _ramp(w)
+            A += at_v * _density(z) / (p.ru * steep)
+            B += at_v * other * _normal(z) / p.rv**2
+            turned += at_u * knot * _normal(w) / p.ru**2
+            G += at_v * (k * k - 1.0) * p.ru * root * _ramp(z) / p.rv**2
+$line    return K, by_c, by_qu, by_qv, A, B, turned, G
+''')
+
+CURVES_LINE = """\
+    for knot, jump in KNOTS:  # the line SLOPE x + LEVEL at the other variable's knots
+        h, k = (zero_u - knot) / p.ru, (zero_v - knot) / p.rv
+        at_u, at_v = jump * _density(h) / p.ru, jump * _density(k) / p.rv
+        by_qu += 0.5 * at_u * (LEVEL - SLOPE * p.rho * p.rv * h)
+        B += SLOPE * at_v * knot / p.rv**2
+        turned += SLOPE * at_u * knot / p.ru**2
+        G += at_v * (k * k - 1.0) * (LEVEL - SLOPE * p.rho * p.ru * k) / p.rv**2
+"""
