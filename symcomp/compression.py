@@ -328,10 +328,18 @@ def _together(
         slope = np.concatenate([by_theta.ravel(), by_b.ravel()]) if free else by_theta.ravel()
         return loss / problem.scale, slope * units / problem.scale
 
+    def product(x: Array, v: Array) -> Array:
+        dX, db = parts(v)
+        by_x, by_b = problem.curvature(*parts(x), dX, db if free else np.zeros_like(b))
+        both = np.concatenate([by_x.ravel(), by_b.ravel()]) if free else by_x.ravel()
+        curved: Array = both * units / problem.scale
+        return curved
+
     lower = np.full(count, -np.inf) if signs == "positive" else None
     if lower is not None:
         lower[inner : inner + len(Theta) * b[0].size] = 0.0  # an output's bias has either sign
-    found = descend(scaled, start, tol=tol, lower=lower, record=record)
+    newton = product if problem.curved else None
+    found = descend(scaled, start, tol=tol, lower=lower, product=newton, record=record)
     return _Run(*parts(found.point), found.history, found.gradient)
 
 

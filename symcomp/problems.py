@@ -120,6 +120,16 @@ class Problem:
         by_x = by_rows + np.outer(by_t, self.drift)
         return loss, np.column_stack([by_x, by_t]) if self.biased else by_x, by_b
 
+    @property
+    def curved(self) -> bool:
+        """Whether `curvature` is there and worth its cost: without biases, σ homogeneous."""
+        return self.drift is None and hasattr(self.module, "DEGREE")
+
+    def curvature(self, X: Array, b: Array, dX: Array, db: Array) -> tuple[Array, Array]:
+        """The second derivative of L_N at (X, b) applied to (dX, db); without biases."""
+        by_x, by_b = self.module.hessian_vector_product(self.target, X, dX, db, None, b)
+        return by_x, by_b
+
     def best_outer(self, signs: str, X: Array) -> Array:
         """The outer weights that minimise the loss at X: b' K b / M² - 2 b' G / M least."""
         rows, t = self._rows(X)

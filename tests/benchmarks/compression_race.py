@@ -36,7 +36,7 @@ torch: Any = import_module("torch") if find_spec("torch") else None
 Array = NDArray[np.float64]
 
 ACCURACY = 1e-8
-LIMIT = 15.0  # seconds for each contender and round
+LIMIT = 10.0  # seconds for each contender and round
 
 
 @dataclass(frozen=True)
