@@ -128,19 +128,22 @@ def generate(act: str, output: Path | None) -> None:
 @click.option("-M", "M", type=int, required=True, help="number of neurons")
 @click.option("--beta", default="0", show_default=True, help="|E w| / tau, from 0 to 1")
 @click.option("--tau", default="1", show_default=True, help="root of E|w|²")
-def optimum(act: str, M: int, beta: str, tau: str) -> None:
+@click.option("-d", "d", type=int, help="dimension; by default as many as needed")
+def optimum(act: str, M: int, beta: str, tau: str, d: int | None) -> None:
     """Find the best M neurons for the simplified objective F.
 
     Shows the least F, the norm of the neurons, and their cosines with the target's mean and with
-    each other. beta and tau are exact: 0.4 is 2/5.
+    each other. beta and tau are exact: 0.4 is 2/5. In few dimensions without a closed form, the
+    best that a search finds, with a lower bound.
 
     \b
     symcomp optimum relu -M 3
     symcomp optimum relu -M 3 --beta 0.4
+    symcomp optimum relu -M 16 -d 6
     """
     import symcomp
 
-    click.echo(str(symcomp.optimum(act, M, beta=beta, tau=tau)))
+    click.echo(str(symcomp.optimum(act, M, beta=beta, tau=tau, d=d)))
 
 
 # ------------------------------------------------------------------ claims

@@ -136,6 +136,7 @@ def test_generate_prints_or_writes_the_module(tmp_path: Path) -> None:
 def test_optimum_takes_exact_numbers() -> None:
     wanted = symcomp.optimum("relu", 3, beta="2/5", tau=2)
     assert call("optimum", "relu", "-M", "3", "--beta", "0.4", "--tau", "2").output == f"{wanted}\n"
+    assert "global minimiser (E3)" in call("optimum", "relu", "-M", "16", "-d", "6").output
 
 
 # ------------------------------------------------------------------ errors
