@@ -55,7 +55,7 @@ class Generated:
         kernel(U, V)                                 K(u_i, v_j), (m, d), (n, d) -> (m, n)
         loss(W, Theta, a=None, b=None)               L of (S0); W (N, d), Theta (M, d)
         loss_and_grad(W, Theta, a=None, b=None)      L, dL/dTheta (M, d), dL/db like b
-        Target(W, a=None)                            a target prepared once, stands wherever W does
+        Target(W, a=None, expand=False)              a target prepared once, stands wherever W does
         simplified(tau, mu, Theta, b=None)           F of (S1)
         simplified_and_grad(tau, mu, Theta, b=None)  F, dF/dTheta (M, d), dF/db (M,)
 
@@ -139,7 +139,7 @@ def _homogeneous(ker: DualKernel) -> str | None:
     pair = formulas(*functions)
     if pair is None:
         return None
-    body = _engine(ker.degree, *pair) + skeletons.INTERFACE
+    body = _engine(ker.degree, *pair) + _expansion(ker) + skeletons.INTERFACE
     exprs = [_without_names(f, ker.rho) for f in functions]
     kernel = rf"|u|^k |v|^k κ(ρ),  ρ = <u, v>/(|u||v|),  k = {ker.degree}"
     equations = [f"κ(ρ) = {_latex(exprs[0])}", f"κ'(ρ) = {_latex(exprs[1])}"]
@@ -172,6 +172,19 @@ def _engine(degree: int, kappa: Formula, slope: Formula) -> str:
         sharpen_if="\n        if sharp:\n            _sharpen(t, some, others)" if curved else "",
         for_slopes=", sharp=True" if curved else "",
         for_values=f", sharp={slope.steep}" if curved else "",
+    )
+
+
+def _expansion(ker: DualKernel) -> str:
+    """The energy by moments: the coefficients of κ up to order 2, and the sums of the others."""
+    kappa, rho = ker.correlation, ker.rho
+    orders = [sympy.diff(kappa, rho, n).subs(rho, 0) / sympy.factorial(n) for n in range(3)]
+    ends = kappa.subs(rho, 1), kappa.subs(rho, -1)
+    even = sympy.simplify((ends[0] + ends[1]) / 2 - orders[0] - orders[2])
+    odd = sympy.simplify((ends[0] - ends[1]) / 2 - orders[1])
+    numbers = [repr(float(x)) for x in (*orders, even, odd)]
+    return skeletons.EXPANSION.substitute(
+        orders=", ".join(numbers[:3]), rests=", ".join(numbers[3:])
     )
 
 
@@ -255,7 +268,7 @@ def _general(ker: DualKernel) -> str:
         _scipy(functions) if orthants else "",
     )
     gaps = {"formulas": "".join(guards) + functions, "largest": "256" if orthants else "1e100"}
-    body = skeletons.GENERAL.substitute(gaps) + skeletons.INTERFACE
+    body = skeletons.GENERAL.substitute(gaps) + skeletons.NO_EXPANSION + skeletons.INTERFACE
     draft = Generated(ker.left, _tidy(header.text([]) + body))
     _require_accurate(ker, draft)
     if orthants:

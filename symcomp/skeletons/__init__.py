@@ -1,11 +1,12 @@
 """The text of the generated modules: what does not depend on the activation, with $gaps.
 
-A module is HEADER, one engine (HOMOGENEOUS or GENERAL) and INTERFACE. The engines offer the same
-names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`, `_entries`,
-`_values` and `_values_and_pulls`. Every module needs NumPy
-alone, and SciPy where erf or Φ₂ occur.
+A module is HEADER, one engine (HOMOGENEOUS or GENERAL), EXPANSION and INTERFACE. The engines offer
+the same names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`,
+`_entries`, `_values` and `_values_and_pulls`; the expansion offers `_expanded`. Every
+module needs NumPy alone, and SciPy where erf or Φ₂ occur.
 """
 
+from symcomp.skeletons.expansion import EXPANSION, NO_EXPANSION
 from symcomp.skeletons.general import (
     ALPHA,
     GENERAL,
@@ -31,6 +32,7 @@ from symcomp.skeletons.interface import INTERFACE
 __all__ = [
     "ALPHA",
     "ANGLES",
+    "EXPANSION",
     "FLAT_ANGLES",
     "FUNCTION",
     "GENERAL",
@@ -40,6 +42,7 @@ __all__ = [
     "HOMOGENEOUS_IMPORTS",
     "INTERFACE",
     "NEARLY_OPPOSITE",
+    "NO_EXPANSION",
     "PLAIN_FUNCTION",
     "POLAR",
     "POLAR_CALL",

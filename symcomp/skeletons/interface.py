@@ -8,16 +8,26 @@ INTERFACE = '''
 class Target:
     """A target network prepared once; stands wherever W does.
 
-    W is (N, d), a is (N,) or (N, k), default ones; both are copied. Computes here, in tiles, the
-    term N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), which takes O(N² d) time. Raises ValueError as loss does.
+    W is (N, d), a is (N,) or (N, k), default ones. `energy` is N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'),
+    known up to ±energy_error, and so is every loss with this target; gradients do not depend on it.
+
+    expand=False: summed over all pairs in tiles, which takes O(N² d) time; energy_error is 0.0,
+    rounding apart. W and a are copied.
+    expand=True: enclosed by means of moments in O(N d²) time and O(N + k d²) memory; energy_error
+    is a rigorous bound, rounding included. W is not copied if it is an array or memory map of
+    float32 or float64 (whose rows are zero or of lengths within 2^±400): leave it unchanged then.
+    Raises ValueError as loss does.
     """
 
-    def __init__(self, W: ArrayLike, a: ArrayLike | None = None) -> None:
-        """Copy, check and sum."""
-        rows = np.array(_matrix("W", W))
-        weights = _weights("a", a, len(rows))
-        self.nodes = _nodes("W", rows, np.ones((len(rows), 1)) if weights is None else weights)
-        self.energy = _energy(self.nodes)
+    def __init__(self, W: ArrayLike, a: ArrayLike | None = None, *, expand: bool = False) -> None:
+        """Check and sum."""
+        if expand:
+            self.nodes, self.energy, self.energy_error = _expanded(W, a)
+        else:
+            rows = np.array(_matrix("W", W))
+            weights = _weights("a", a, len(rows))
+            self.nodes = _nodes("W", rows, np.ones((len(rows), 1)) if weights is None else weights)
+            self.energy, self.energy_error = _energy(self.nodes), 0.0
 
 
 def kernel(U: ArrayLike, V: ArrayLike) -> Array:
