@@ -4,7 +4,6 @@ import importlib.util
 import math
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.abc import ExecutionLoader
@@ -39,6 +38,7 @@ from symcomp.printing import (
     statements,
 )
 from symcomp.special import BivariateNormalCDF, numpy_source
+from symcomp.storage import replace_file
 from symcomp.terms import Form
 
 __all__ = ["Generated", "generate", "write_catalogue"]
@@ -67,15 +67,7 @@ class Generated:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the source, UTF-8; a file at `path` is replaced whole or left as it was."""
-        target = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(self.source)
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        replace_file(path, self.source)
 
     def load(self) -> ModuleType:
         """The module, made from the source in memory; tracebacks show its lines."""
