@@ -17,3 +17,9 @@ def replace_file(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def certificate_folder() -> Path:
+    """Where certificates lie: inside the installed package, else in reports/ of the source tree."""
+    installed = Path(__file__).parent / "certificates_data"
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "reports/certificates"
