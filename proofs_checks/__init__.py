@@ -1,6 +1,16 @@
 """The ledger: claims with evidence that can fail, each with false variants that it must refute."""
 
-from proofs_checks import catalogue, energy, frames, kernels, mutator, optimality, simplification
+from proofs_checks import (
+    catalogue,
+    energy,
+    etf_jensen,
+    etf_tangents,
+    frames,
+    kernels,
+    mutator,
+    optimality,
+    simplification,
+)
 from proofs_checks.ledger import Registry
 
 REGISTRY = Registry(
@@ -11,6 +21,8 @@ REGISTRY = Registry(
         *energy.CLAIMS,
         *optimality.CLAIMS,
         *frames.CLAIMS,
+        *etf_tangents.CLAIMS,
+        *etf_jensen.CLAIMS,
         *mutator.CLAIMS,
     )
 )
