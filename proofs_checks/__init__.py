@@ -22,7 +22,6 @@ REGISTRY = Registry(
         *optimality.CLAIMS,
         *frames.CLAIMS,
         *etf_tangents.CLAIMS,
-        *etf_jensen.CLAIMS,
         *mutator.CLAIMS,
     )
 )
