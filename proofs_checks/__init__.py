@@ -3,7 +3,9 @@
 from proofs_checks import (
     catalogue,
     energy,
+    etf_inequalities,
     etf_jensen,
+    etf_regions,
     etf_tangents,
     frames,
     kernels,
@@ -22,6 +24,9 @@ REGISTRY = Registry(
         *optimality.CLAIMS,
         *frames.CLAIMS,
         *etf_tangents.CLAIMS,
+        *etf_jensen.CLAIMS,
+        *etf_inequalities.CLAIMS,
+        *etf_regions.CLAIMS,
         *mutator.CLAIMS,
     )
 )

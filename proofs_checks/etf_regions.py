@@ -65,7 +65,6 @@ def _high_proof(claim: High, _: Settings) -> Finding:
 
 def _high_rows(claim: High) -> Iterator[Row]:
     slope = RHO * sympy.diff(_p(RHO), RHO) / _p(RHO)
-    quotient = sympy.Function("L")
     wanted = slope.subs(RHO, B * T) - slope.subs(RHO, T**2)
     yield "L(x) = x p'/p = -cot ψ/ψ with ψ = π - arccos x", slope, claim.slope.subs(PSI, ANGLE)
     yield "Λ' = (2/s)(L(βs) - L(s²))", sympy.diff(claim.log, T), 2 / T * wanted
@@ -85,7 +84,6 @@ def _high_rows(claim: High) -> Iterator[Row]:
     )
     yield "(ψ + sin ψ cos ψ)' = 2 cos²ψ", sympy.diff(rise, PSI), 2 * cos(PSI) ** 2
     yield "which is 0 at 0", rise.subs(PSI, 0), sympy.S.Zero
-    del quotient
 
 
 def _high_signs() -> Iterator[Sign]:
@@ -168,17 +166,17 @@ def _low_proof(claim: Low, _: Settings) -> Finding:
     """
     end = [(fmpq(0), fmpq(701, 10000))]
     return combine(
-        identities(_low_rows(claim)),
+        identities(_low_rows()),
         signs(_low_signs(claim)),
         certify(_positive(_left_over(claim)), end),
         certify(_positive(1 - claim.room * ALPHA**2 - claim.cube * ALPHA**3), end),
-        certify(_positive(_excess(claim)), [(fmpq(0), fmpq(claim.least.p, claim.least.q))]),
+        certify(_positive(_excess()), [(fmpq(0), fmpq(claim.least.p, claim.least.q))]),
     )
 
 
-def _excess(claim: Low) -> Expr:
-    """1/(4p(β)²) - p(97²/100²) in β, for the β up to the least one."""
-    return 1 / (4 * _p(ALPHA) ** 2) - _p(Rational(97, 100) ** 2)
+def _excess() -> Expr:
+    """1/(4p(β)²) - p(97²/100²)."""
+    return 1 / (4 * _p(B) ** 2) - _p(Rational(97, 100) ** 2)
 
 
 def _left_over(claim: Low) -> Expr:
@@ -190,13 +188,13 @@ def _left_over(claim: Low) -> Expr:
 
 def _positive(expr: Expr) -> Any:
     def condition(box: tuple[flint.arb, ...]) -> bool | None:
-        value = ball(expr, {ALPHA: box[0]})
+        value = ball(expr, dict.fromkeys((ALPHA, B), box[0]))
         return True if value > 0 else False if value < 0 else None
 
     return condition
 
 
-def _low_rows(claim: Low) -> Iterator[Row]:
+def _low_rows() -> Iterator[Row]:
     half = pi / 2
     ratio = (half - ALPHA) / (half + ALPHA)
     yield (
@@ -273,7 +271,7 @@ A4II = Claim(
     evidence=(
         Evidence(
             Kind.CERTIFICATE,
-            "bounds by SymPy, three functions of one variable in balls",
+            "SymPy, and three functions of one variable in balls",
             _low_proof,
         ),
         Evidence(Kind.PROPERTY, "search among bad heights at small β, 50 digits", _low_search),
@@ -282,7 +280,7 @@ A4II = Claim(
         Mutant("1 - s² <= 16α²", lambda c: replace(c, room=16)),
         Mutant("π - y_c <= 6α", lambda c: replace(c, turn=6)),
         Mutant("β up to 0.2", lambda c: replace(c, least=Rational(1, 5))),
-        Mutant("100α³", lambda c: replace(c, cube=Rational(1000))),
+        Mutant("1000α³", lambda c: replace(c, cube=Rational(1000))),
     ),
     depends_on=("A1", "A4i"),
 )
