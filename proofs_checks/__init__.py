@@ -7,6 +7,7 @@ from proofs_checks import (
     etf_jensen,
     etf_regions,
     etf_tangents,
+    etf_theorem,
     frames,
     kernels,
     mutator,
@@ -27,6 +28,7 @@ REGISTRY = Registry(
         *etf_jensen.CLAIMS,
         *etf_inequalities.CLAIMS,
         *etf_regions.CLAIMS,
+        *etf_theorem.CLAIMS,
         *mutator.CLAIMS,
     )
 )
