@@ -42,7 +42,8 @@ def taylor(expr: Expr, x: sympy.Symbol, order: int) -> Expr:
     first, rest = _split(taylor(expr.args[0], x, order), x)
     n = sympy.Symbol("n", integer=True)
     if expr.is_Pow and expr.exp.is_Integer:
-        terms = [sympy.binomial(expr.exp, k) * first ** (expr.exp - k) for k in range(order)]
+        most = min(order, expr.exp + 1) if expr.exp > 0 else order
+        terms = [sympy.binomial(expr.exp, k) * first ** (expr.exp - k) for k in range(most)]
     elif expr.func in (sin, cos):
         derivatives = [expr.func(first + n * pi / 2).subs(n, k) for k in range(order)]
         terms = [d / sympy.factorial(k) for k, d in enumerate(derivatives)]
