@@ -8,6 +8,7 @@ from proofs_checks import (
     etf_regions,
     etf_tangents,
     etf_theorem,
+    etf_values,
     frames,
     kernels,
     mutator,
@@ -29,6 +30,7 @@ REGISTRY = Registry(
         *etf_inequalities.CLAIMS,
         *etf_regions.CLAIMS,
         *etf_theorem.CLAIMS,
+        *etf_values.CLAIMS,
         *mutator.CLAIMS,
     )
 )
