@@ -205,7 +205,7 @@ def _order(claim: Dominance) -> Iterator[tuple[str, Expr, str]]:
     yield "h(1)", objectives.kappa(claim.kernel, sympy.S.One), ">0"
 
 
-# ---- the cone's optimum ---------------------------------------------------------------------------
+# ---- the cone's optimum --------------------------------------------------------------------------
 
 
 def cone_optimum(m: int, beta: mpf) -> tuple[mpf, mpf]:

@@ -99,8 +99,8 @@ def _computed(_: Values, settings: Settings) -> Finding:
     """What symcomp.optimum gives against the maximum over a grid, refined."""
 
     def rows() -> Iterator[tuple[str, mpf, mpf]]:
-        for m in (2, 3, 7, 40):
-            for beta in (Rational(1, 100), Rational(2, 5), Rational(9, 10)):
+        for m in (2, 7, 40):
+            for beta in (Rational(1, 100), Rational(9, 10)):
                 b = mpf(beta.p) / beta.q
                 best, s = cone_optimum(m, b)
                 got = symcomp.optimum("relu", m, beta=beta)
@@ -136,7 +136,7 @@ E4V = Claim(
             Kind.PRECISION,
             "symcomp.optimum against the maximum over s",
             _computed,
-            covers="M = 2, 3, 7, 40 at a few β",
+            covers="M = 2, 7, 40 at two β",
         ),
     ),
     mutants=(
