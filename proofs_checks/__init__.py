@@ -1,6 +1,20 @@
 """The ledger: claims with evidence that can fail, each with false variants that it must refute."""
 
-from proofs_checks import catalogue, energy, frames, kernels, mutator, optimality, simplification
+from proofs_checks import (
+    catalogue,
+    energy,
+    etf_inequalities,
+    etf_jensen,
+    etf_regions,
+    etf_tangents,
+    etf_theorem,
+    etf_values,
+    frames,
+    kernels,
+    mutator,
+    optimality,
+    simplification,
+)
 from proofs_checks.ledger import Registry
 
 REGISTRY = Registry(
@@ -11,6 +25,12 @@ REGISTRY = Registry(
         *energy.CLAIMS,
         *optimality.CLAIMS,
         *frames.CLAIMS,
+        *etf_tangents.CLAIMS,
+        *etf_jensen.CLAIMS,
+        *etf_inequalities.CLAIMS,
+        *etf_regions.CLAIMS,
+        *etf_theorem.CLAIMS,
+        *etf_values.CLAIMS,
         *mutator.CLAIMS,
     )
 )

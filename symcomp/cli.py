@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from symcomp.commands.certify import certify
 from symcomp.commands.compress import compress
 from symcomp.commands.plot import plot
 from symcomp.commands.surroundings import one_blas_thread, terminal
@@ -67,6 +68,9 @@ def main() -> None:
 
     Exit codes: 0 all is well; 1 a claim falls; 2 an error, told in one line; 130 interrupted.
     """
+
+
+main.add_command(certify)
 
 
 # ------------------------------------------------------------------ formulas and code
