@@ -169,7 +169,9 @@ def _is_frame(S: NDArray[np.int64], c: sympy.Expr, d: int, m: int) -> bool:
 
 
 def _number(expr: sympy.Expr, digits: int) -> mpf:
-    return mpf(sympy.N(expr, digits + 15))
+    """The value, NaN if it is no real number."""
+    value = sympy.N(expr, digits + 15)
+    return mpf(value) if value.is_Float or value.is_Rational else mpf("nan")
 
 
 def _frame_search(claim: FrameBound, settings: Settings) -> Finding:

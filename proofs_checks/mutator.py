@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import flint
 import sympy
+from flint import arb
 
-from proofs_checks import kernels, optimality
+from proofs_checks import catalogue, energy, frames, kernels, optimality, simplification
 from proofs_checks.ledger import (
     Claim,
     Evidence,
@@ -23,7 +25,12 @@ from proofs_checks.ledger import (
     Settings,
     Verdict,
 )
+from symcomp import objectives
 from symcomp.antiderivatives import C
+from symcomp.balls import ball, exact
+from symcomp.errors import ArgumentError, DivergenceError
+from symcomp.expectations import QU, QV
+from symcomp.kernels import DualKernel
 
 
 @dataclass(frozen=True)
@@ -55,22 +62,97 @@ class Fate:
 
 
 def formulas() -> Iterator[Formula]:
-    """K of every homogeneous activation (K1), e (K6), and E_M, radius and value (E2)."""
-    for d in kernels.catalogue():
+    """Every formula in a subject of the ledger: K, e, μ_k, E1's and E3's bounds, E2's optimum, L_N.
 
-        def put(expr: sympy.Expr, d: kernels.Derived = d) -> kernels.Catalogue:
-            return (replace(d, expr=expr),)
-
-        yield Formula(kernels.K1, f"K of {d.act.name}", d.expr, put)
+    K of a homogeneous activation belongs to K1, of the others with a closed form to K1c.
+    """
+    yield from _kernels()
+    yield from _hermite()
     halves = kernels.K6.subject()
     yield Formula(kernels.K6, "e", halves.even, lambda e: replace(halves, even=e))
-    best = optimality.E2.subject()
-    for field in ("energy", "radius", "value"):
+    yield from _losses()
+    yield from _optima()
 
-        def exchange(expr: sympy.Expr, field: str = field) -> Any:
-            return replace(best, **{field: expr})
 
-        yield Formula(optimality.E2, field, getattr(best, field), exchange)
+def _kernels() -> Iterator[Formula]:
+    homogeneous = kernels.catalogue()
+    for d in homogeneous:
+
+        def derived(expr: sympy.Expr, d: kernels.Derived = d) -> kernels.Catalogue:
+            return (replace(d, expr=expr),)
+
+        yield Formula(kernels.K1, f"K of {d.act.name}", d.expr, derived)
+    known = {d.act.name for d in homogeneous}
+    for ker in catalogue.everything().kernels:
+        if ker.expr is None or ker.left.name in known:
+            continue
+
+        def enclosed(expr: sympy.Expr, ker: DualKernel = ker) -> catalogue.Kernels:
+            return catalogue.Kernels((replace(ker, expr=expr),), _enclosure)
+
+        yield Formula(catalogue.K1C, f"K of {ker.left.name}", ker.expr, enclosed)
+
+
+def _enclosure(ker: DualKernel, qu: Any, qv: Any, c: Any, digits: int) -> arb:
+    """What ker.enclosure encloses, without its proof that a value is 0; NaN where it has none."""
+    u, v, cov = (exact(x) for x in (qu, qv, c))
+    with flint.ctx.workprec(8 * digits + 64):
+        value = ball(ker.expr, {QU: u, QV: v, C: cov})
+    if value.is_finite() and value.rad() < arb(10) ** -(digits + 5):
+        return value
+    if not value.is_finite() and cov * cov == u * v:
+        return catalogue.quadrature(ker.left.expr, u, v, cov, digits)
+    try:
+        return ker.enclosure(u, v, cov, digits)
+    except (ArgumentError, DivergenceError):
+        return arb.nan()
+
+
+def _hermite() -> Iterator[Formula]:
+    series = kernels.K2.subject()
+    for k in (0, 1, 2, 4, 6):
+
+        def put(expr: sympy.Expr, k: int = k) -> kernels.Series:
+            return replace(series, mu=(*series.mu[:k], expr, *series.mu[k + 1 :]))
+
+        yield Formula(kernels.K2, f"μ_{k} of relu", series.mu[k], put)
+
+
+def _losses() -> Iterator[Formula]:
+    for claim, name in ((simplification.S0, "L_N"), (simplification.S1, "F")):
+        loss = claim.subject()
+
+        def put(expr: sympy.Expr, loss: simplification.Formula = loss) -> simplification.Formula:
+            return replace(loss, expr=expr)
+
+        yield Formula(claim, name, loss.expr, put)
+    yield Formula(simplification.S2, "V/N", simplification.S2.subject().expr, simplification.Excess)
+
+
+def _optima() -> Iterator[Formula]:
+    inequality = energy.E1.subject()
+    stand_in = replace(inequality.kernels[0], expr=energy.ANY(C))
+
+    def bounded(expr: sympy.Expr) -> energy.EnergyInequality:
+        def bound(ker: DualKernel, m: sympy.Expr, square: sympy.Expr) -> sympy.Expr:
+            at = expr.subs({objectives.M: m, energy.Q: square})
+            return at.replace(energy.ANY, lambda rho: objectives.kappa(ker, rho))
+
+        return replace(inequality, bound=bound)
+
+    general = inequality.bound(stand_in, objectives.M, energy.Q)
+    yield Formula(energy.E1, "bound", general, bounded)
+    for claim, fields in (
+        (optimality.E2, ("cosine", "energy", "radius", "value", "law")),
+        (frames.E3, ("mass", "mean", "even")),
+    ):
+        subject = claim.subject()
+        for field in fields:
+
+            def exchange(expr: sympy.Expr, subject: Any = subject, field: str = field) -> Any:
+                return replace(subject, **{field: expr})
+
+            yield Formula(claim, field, getattr(subject, field), exchange)
 
 
 def variants(formula: Formula) -> Iterator[Variant]:
@@ -84,37 +166,61 @@ def variants(formula: Formula) -> Iterator[Variant]:
         yield Variant(formula, "c → -c", mirrored)
 
 
+_LEAVES = (sympy.Symbol, sympy.Indexed)
+# Numbers at points that are kept refute in milliseconds.
+_QUICKEST = (Kind.PRECISION, Kind.PROOF, Kind.PROPERTY, Kind.CERTIFICATE, Kind.STATISTICS)
+
+
 def _changes(expr: sympy.Expr) -> Iterator[tuple[str, sympy.Expr]]:
     if expr.is_Number:
         yield from ((f"{expr} → {new}", new) for new in (expr + 1, -expr))
     elif expr == sympy.pi:
         yield "π → 3", sympy.Integer(3)
-    elif not expr.is_Symbol:
+    elif not isinstance(expr, _LEAVES):
         yield f"the sign of {expr}", -expr
-    for i, arg in enumerate(expr.args):
+    if isinstance(expr, _LEAVES):
+        return
+    # the limits of a sum are no part of the formula that the mutator understands
+    for i, arg in enumerate(expr.args[:1] if isinstance(expr, sympy.Sum) else expr.args):
         for change, new in _changes(arg):
             args = (*expr.args[:i], new, *expr.args[i + 1 :])
             yield change, expr.func(*args)
 
 
 def fate(variant: Variant, settings: Settings) -> Fate:
-    """Run the claim's evidence, proofs first, until a piece of it fails."""
-    formula = variant.formula
-    if _same_function(formula.expr, variant.expr):
+    """Run the claim's evidence, numbers first, until a piece of it fails.
+
+    What no number refutes may be the same function in other words, or no real function at all:
+    that is looked at before SymPy, searches and balls try for seconds.
+    """
+    told: list[str] = []
+    evidence = sorted(variant.formula.claim.evidence, key=lambda e: _QUICKEST.index(e.kind))
+    numbers = [e for e in evidence if e.kind is Kind.PRECISION]
+    if fallen := _first_to_fail(variant, numbers, settings, told):
+        return fallen
+    if _same_function(variant.formula.expr, variant.expr):
         return Fate(variant, Verdict.PROVED, "the same function at 12 random points, 60 digits")
     if not _defined(variant.expr):
         return Fate(variant, Verdict.REFUTED, "no real number at any of 12 random points")
-    told = []
-    for evidence in formula.claim.evidence:
+    others = [e for e in evidence if e.kind is not Kind.PRECISION]
+    fallen = _first_to_fail(variant, others, settings, told)
+    return fallen or Fate(variant, Verdict.UNDECIDED, "; ".join(told))
+
+
+def _first_to_fail(
+    variant: Variant, evidence: list[Evidence[Any]], settings: Settings, told: list[str]
+) -> Fate | None:
+    subject = variant.formula.put(variant.expr)
+    for e in evidence:
         try:
-            finding = evidence.check(formula.put(variant.expr), settings)
+            finding = e.check(subject, settings)
         except (ArithmeticError, TypeError, ValueError, AttributeError) as error:
-            told.append(f"{evidence.kind}: {type(error).__name__}: {error}"[:120])
+            told.append(f"{e.kind}: {type(error).__name__}: {error}"[:120])
             continue
         if finding.outcome is Outcome.FAILS:
-            return Fate(variant, Verdict.REFUTED, f"{evidence.kind}: {evidence.method}")
-        told.append(f"{evidence.kind}: {finding.outcome}, {finding.figure}"[:120])
-    return Fate(variant, Verdict.UNDECIDED, "; ".join(told))
+            return Fate(variant, Verdict.REFUTED, f"{e.kind}: {e.method}")
+        told.append(f"{e.kind}: {finding.outcome}, {finding.figure}"[:120])
+    return None
 
 
 def _points(expr: sympy.Expr) -> Iterator[dict[sympy.Symbol, sympy.Rational]]:
@@ -131,13 +237,30 @@ def _points(expr: sympy.Expr) -> Iterator[dict[sympy.Symbol, sympy.Rational]]:
         yield point
 
 
+def _plain(expr: sympy.Expr) -> sympy.Expr:
+    """The expression itself; sums over neurons written out for two of each, with plain symbols."""
+    if not expr.has(sympy.Sum):
+        return expr
+    expr = expr.subs({objectives.N: 2, objectives.M: 2}).doit()
+    return expr.xreplace({a: sympy.Symbol(str(a), real=True) for a in expr.atoms(sympy.Indexed)})
+
+
 def _same_function(one: sympy.Expr, other: sympy.Expr) -> bool:
-    values = [(one - other).subs(at).evalf(60, chop=True) for at in _points(one)]
-    return all(v.is_number and abs(v) < sympy.Float("1e-50") for v in values)
+    one, other = _plain(one), _plain(other)
+    met = 0
+    for at in _points(one):
+        value = (one - other).subs(at).evalf(60, chop=True)
+        if not value.is_number or value.has(sympy.nan, sympy.zoo, sympy.oo):
+            continue  # no number there, real or complex
+        met += 1
+        if not abs(value) < sympy.Float("1e-50"):
+            return False
+    return met > 0
 
 
 def _defined(expr: sympy.Expr) -> bool:
-    values = [expr.subs(at).evalf(30, chop=True) for at in _points(expr)]
+    expr = _plain(expr)
+    values = (expr.subs(at).evalf(30, chop=True) for at in _points(expr))
     return any(v.is_Float or v.is_Rational for v in values)
 
 
