@@ -6,13 +6,14 @@ comparison at 60 digits does.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import flint
 import sympy
 from flint import arb
+from mpmath import mpf
 
 from proofs_checks import catalogue, energy, frames, kernels, optimality, simplification
 from proofs_checks.ledger import (
@@ -28,7 +29,7 @@ from proofs_checks.ledger import (
 from symcomp import objectives
 from symcomp.antiderivatives import C
 from symcomp.balls import ball, exact
-from symcomp.errors import ArgumentError, DivergenceError
+from symcomp.errors import ArgumentError, DivergenceError, ExpressionError
 from symcomp.expectations import QU, QV
 from symcomp.kernels import DualKernel
 
@@ -41,6 +42,8 @@ class Formula:
     name: str
     expr: sympy.Expr
     put: Callable[[sympy.Expr], Any]
+    # what refutes a false variant soonest: mostly numbers, at points that are kept
+    first: Kind = Kind.PRECISION
 
 
 @dataclass(frozen=True)
@@ -118,14 +121,24 @@ def _hermite() -> Iterator[Formula]:
         yield Formula(kernels.K2, f"μ_{k} of relu", series.mu[k], put)
 
 
+class _Candid(simplification.Formula):
+    """A loss that is NaN, which fails every comparison, where it has no real value."""
+
+    def value(self, numbers: Mapping[str, Any], digits: int) -> mpf:
+        try:
+            return super().value(numbers, digits)
+        except (ExpressionError, ValueError):
+            return mpf("nan")
+
+
 def _losses() -> Iterator[Formula]:
     for claim, name in ((simplification.S0, "L_N"), (simplification.S1, "F")):
         loss = claim.subject()
 
         def put(expr: sympy.Expr, loss: simplification.Formula = loss) -> simplification.Formula:
-            return replace(loss, expr=expr)
+            return _Candid(loss.kernel, expr)
 
-        yield Formula(claim, name, loss.expr, put)
+        yield Formula(claim, name, loss.expr, put, Kind.PROOF)
     yield Formula(simplification.S2, "V/N", simplification.S2.subject().expr, simplification.Excess)
 
 
@@ -167,7 +180,6 @@ def variants(formula: Formula) -> Iterator[Variant]:
 
 
 _LEAVES = (sympy.Symbol, sympy.Indexed)
-# Numbers at points that are kept refute in milliseconds.
 _QUICKEST = (Kind.PRECISION, Kind.PROOF, Kind.PROPERTY, Kind.CERTIFICATE, Kind.STATISTICS)
 
 
@@ -195,14 +207,14 @@ def fate(variant: Variant, settings: Settings) -> Fate:
     """
     told: list[str] = []
     evidence = sorted(variant.formula.claim.evidence, key=lambda e: _QUICKEST.index(e.kind))
-    numbers = [e for e in evidence if e.kind is Kind.PRECISION]
-    if fallen := _first_to_fail(variant, numbers, settings, told):
+    quick = [e for e in evidence if e.kind is variant.formula.first]
+    if fallen := _first_to_fail(variant, quick, settings, told):
         return fallen
     if _same_function(variant.formula.expr, variant.expr):
         return Fate(variant, Verdict.PROVED, "the same function at 12 random points, 60 digits")
-    if not _defined(variant.expr):
+    if _defined(variant.formula.expr) and not _defined(variant.expr):
         return Fate(variant, Verdict.REFUTED, "no real number at any of 12 random points")
-    others = [e for e in evidence if e.kind is not Kind.PRECISION]
+    others = [e for e in evidence if e.kind is not variant.formula.first]
     fallen = _first_to_fail(variant, others, settings, told)
     return fallen or Fate(variant, Verdict.UNDECIDED, "; ".join(told))
 

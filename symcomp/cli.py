@@ -213,8 +213,19 @@ def check(which: tuple[str, ...], digits: int, jobs: int, fresh: bool) -> None:
     help="folder of the reports",
 )
 @_fresh
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="also print what each chosen claim rests on, with every step of the proofs",
+)
 def verify(
-    which: tuple[str, ...], examples: int, seed: int, jobs: int, out: Path, fresh: bool
+    which: tuple[str, ...],
+    examples: int,
+    seed: int,
+    jobs: int,
+    out: Path,
+    fresh: bool,
+    explain: bool,
 ) -> None:
     """Verify claims by all evidence; write reports.
 
@@ -227,6 +238,7 @@ def verify(
     \b
     symcomp verify
     symcomp verify my_claims.py
+    symcomp verify E1 --explain
     symcomp verify "E*" --examples 1000 --seed 7 --out elsewhere
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -238,6 +250,10 @@ def verify(
         outcome = _run(which, settings, jobs, tuple(Kind), mutants=True, fresh=fresh)
         data = report.experiments(outcome)
         paths = report.write(outcome, out, data)
+        if explain:
+            from proofs_checks.explain import explain as in_words
+
+            click.echo(in_words(outcome))
         _show(outcome)
         for experiment in data:
             click.echo("\n" + report.on_data(experiment))
