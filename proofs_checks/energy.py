@@ -176,13 +176,13 @@ def _equality(claim: EnergyInequality, settings: Settings) -> Finding:
                 wanted = kappa(1) / m + (m - 1) * kappa(mean) / m
                 got = claim.bound(ker, sympy.Integer(m), Rational(above, below))
                 label = f"{ker.left.name}, M = {m}, s² = {above}/{below}"
-                yield label, _number(got, digits), wanted
+                yield label, real_number(got, digits), wanted
 
     with mpmath.workdps(digits + 15):
         return agreement(rows(), digits)
 
 
-def _number(expr: sympy.Expr, digits: int) -> mpmath.mpf:
+def real_number(expr: sympy.Expr, digits: int) -> mpmath.mpf:
     """The value, NaN if it is no real number."""
     value = sympy.N(expr, digits + 15)
     return mpmath.mpf(value) if value.is_Float or value.is_Rational else mpmath.mpf("nan")

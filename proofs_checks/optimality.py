@@ -18,7 +18,7 @@ from sympy import IndexedBase, Rational, Sum
 
 from proofs_checks import oracles
 from proofs_checks.checks import agreement, combine, falsify, identities, signs
-from proofs_checks.energy import configurations
+from proofs_checks.energy import configurations, real_number
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Outcome, Settings
 from symcomp import objectives
 from symcomp.codegen import generate
@@ -154,7 +154,7 @@ def _quadrature(claim: SimplexTheorem, settings: Settings) -> Finding:
             wanted["value"] = F[0] - slope**2 / (4 * curvature)
             for name, number in wanted.items():
                 got = getattr(claim, name).subs({M: m, TAU: Rational(13, 10)})
-                yield f"{name}, M = {m}", mpf(sympy.N(got, digits + 15)), number
+                yield f"{name}, M = {m}", real_number(got, digits), number
 
     with mpmath.workdps(digits + 15):
         return agreement(rows(), digits)
