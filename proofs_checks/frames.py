@@ -71,8 +71,12 @@ def _frame_proof(claim: FrameBound, _: Settings) -> Finding:
 
     Its mean ΣΣ p p ρ² = |Σ p u u'|² is at least 1/d: the squared eigenvalues of a matrix of trace
     1 and rank at most d. e increases (K6), so the mean may be replaced by its least value.
+    Equality, d >= 2: the four terms of 𝓔 - bound are >= 0, so each is 0. q = 0: centred. e is
+    strictly convex and y < 1, so slack(1) > 0 and Σp² = 1/M: equal norms; T = 0: all ρ_ij² are the
+    mean. e is strictly increasing, so the mean is y and Σλ² = 1/d: all λ are 1/d, a tight frame.
     """
-    return combine(identities(_frame_rows(claim)), signs(_mean_is_a_square()))
+    rows = [*_frame_rows(claim), *_equality_rows(claim)]
+    return combine(identities(rows), signs(_mean_is_a_square()))
 
 
 def _frame_rows(claim: FrameBound) -> Iterator[Row]:
@@ -107,6 +111,33 @@ def _frame_rows(claim: FrameBound) -> Iterator[Row]:
     yield "for |x|: κ(√y) = 4 e(y), whatever Σu", absolute.subs(RHO, root), 4 * claim.even
 
 
+def _equality_rows(claim: FrameBound) -> Iterator[Row]:
+    e = sympy.Function("e")
+    square, off, squares, slope, mean, least = sympy.symbols("|q|^2 T S_2 g y' y", real=True)
+    slack = e(1) - e(mean) - slope * (1 - mean)
+    total = (1 - 1 / M) * mean + 1 / M
+    energy = square / 4 + off + squares * slack + e(mean) + slope * (total - mean)
+    yield (
+        "𝓔 - bound in four terms, y' the mean and y the bound's",
+        energy - e(1) / M - (1 - 1 / M) * e(least),
+        square / 4 + off + (squares - 1 / M) * slack + (1 - 1 / M) * (e(mean) - e(least)),
+    )
+    yield (
+        "conversely on an ETF with ρ² = y: ΣΣρ²/M² = 1/d, the sum of its eigenvalues squared",
+        (M + M * (M - 1) * claim.mean) / M**2,
+        1 / D,
+    )
+    p = sympy.Matrix([Rational(1, 2), Rational(1, 4), Rational(1, 4)])
+    u = sympy.Matrix([1, -1, -1])
+    relu = symcomp.dual_kernel("relu").correlation
+    gram = (u * u.T).applyfunc(lambda rho: relu.subs(RHO, rho))
+    yield (
+        "d = 1, M = 3 attains the bound with weights 1/2, 1/4, 1/4: only if needs d >= 2",
+        (p.T * gram * p)[0],
+        claim.bound.subs({D: 1, M: 3}),
+    )
+
+
 def _mean_is_a_square() -> Iterator[tuple[str, sympy.Expr, str]]:
     """0 <= y <= 1 for M >= d >= 1, M >= 2: y and 1 - y as fractions of nonnegative numbers."""
     more, less = sympy.symbols("m n", nonnegative=True)  # M = d + m, d = 1 + n
@@ -114,6 +145,8 @@ def _mean_is_a_square() -> Iterator[tuple[str, sympy.Expr, str]]:
     yield "y, with M = d + m", mean.subs(M, D + more).subs(D, 1 + less) * (less + more), ">=0"
     high = sympy.factor((1 - mean).subs(M, D + more).subs(D, 1 + less) * (less + more))
     yield "1 - y, with M = d + m, d = 1 + n", high, ">=0"
+    strict = sympy.factor((1 - mean).subs(M, D + more).subs(D, 2 + less))
+    yield "1 - y, with M = d + m, d = 2 + n", strict, ">0"
 
 
 def _exact_frames(claim: FrameBound, settings: Settings) -> Finding:
@@ -185,11 +218,15 @@ E3 = Claim(
     title="More neurons than d + 1: centred real ETFs are optimal",
     statement=(
         r"\text{ReLU},\ M\ge d:\quad\mathcal E\ge\frac1{4M}+\Bigl(1-\frac1M\Bigr)e\Bigl("
-        r"\frac{M-d}{d(M-1)}\Bigr),\quad\text{equality at equal norms on a centred real ETF};"
+        r"\frac{M-d}{d(M-1)}\Bigr),\quad\text{for }d\ge2\text{ with equality iff the norms are "
+        r"equal and the directions a centred real ETF};"
         r"\ d=6,M=16:\ \mathcal E=0.1732015256;\quad"
         r"\sigma=|\cdot|:\ \text{four times the bound, at every real ETF}"
     ),
-    source="theory.md E3 (this project's reconstruction); Welch 1974",
+    source=(
+        "theory.md E3 (this project's reconstruction), with d >= 2 added to its case of equality; "
+        "Welch 1974"
+    ),
     subject=frame_bound,
     evidence=(
         Evidence(Kind.PROOF, "K6, Jensen in ρ² and the Welch bound, every M >= d", _frame_proof),
