@@ -132,4 +132,6 @@ def _optima() -> Iterator[Formula]:
             def exchange(expr: sympy.Expr, subject: Any = subject, field: str = field) -> Any:
                 return replace(subject, **{field: expr})
 
-            yield Formula(claim, field, getattr(subject, field), exchange)
+            # the cosine stands in the proof alone
+            first = Kind.PROOF if field == "cosine" else Kind.PRECISION
+            yield Formula(claim, field, getattr(subject, field), exchange, first)

@@ -218,8 +218,13 @@ def _is_kernel(formula: Formula) -> bool:
     return formula.name.startswith("K of") and not _is_orthant(formula)
 
 
+def _is_optimum(formula: Formula) -> bool:
+    return formula.claim.id == "E2"
+
+
 def _is_other(formula: Formula) -> bool:
-    return not (_is_kernel(formula) or _is_orthant(formula) or _is_loss(formula))
+    groups = (_is_kernel, _is_orthant, _is_loss, _is_optimum)
+    return not any(group(formula) for group in groups)
 
 
 def _bites(among: Callable[[Formula], bool], drawn: int, bite: Bite, settings: Settings) -> Finding:
@@ -267,9 +272,14 @@ L1: Claim[Bite] = Claim(
             _is_kernel,
         ),
         _evidence(
-            "every variant, through the evidence of K2, K6, S2, E1, E2 and E3",
-            "μ_k, e, V/N, the bounds of E1 and E3, E2's optimum",
+            "every variant, through the evidence of K2, K6, S2, E1 and E3",
+            "μ_k, e, V/N, the bounds of E1 and E3",
             _is_other,
+        ),
+        _evidence(
+            "every variant, through the evidence of E2",
+            "cosine, E_M, radius, value and law of E2",
+            _is_optimum,
         ),
         _evidence(
             "4 variants of each formula drawn with the seed, through the evidence of K1c",

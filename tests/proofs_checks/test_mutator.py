@@ -75,7 +75,8 @@ def test_every_formula_has_a_place_of_its_own() -> None:
 
 
 def test_every_formula_belongs_to_one_group() -> None:
-    groups = (mutator._is_kernel, mutator._is_other, mutator._is_orthant, mutator._is_loss)
+    names = ("kernel", "orthant", "loss", "optimum", "other")
+    groups = [getattr(mutator, f"_is_{name}") for name in names]
     for formula in formulas():
         assert sum(group(formula) for group in groups) == 1, formula.name
 
