@@ -4,9 +4,12 @@ from proofs_checks import (
     catalogue,
     energy,
     frames,
+    hermite_series,
+    kernel_shapes,
     kernels,
     mutator,
     optimality,
+    relu_kernel,
     self_energy,
     simplification,
 )
@@ -15,6 +18,9 @@ from proofs_checks.ledger import Registry
 REGISTRY = Registry(
     (
         *kernels.CLAIMS,
+        *hermite_series.CLAIMS,
+        *kernel_shapes.CLAIMS,
+        *relu_kernel.CLAIMS,
         *catalogue.CLAIMS,
         *simplification.CLAIMS,
         *energy.CLAIMS,

@@ -9,7 +9,16 @@ import sympy
 from flint import arb
 from mpmath import mpf
 
-from proofs_checks import catalogue, energy, frames, kernels, optimality, simplification
+from proofs_checks import (
+    catalogue,
+    energy,
+    frames,
+    hermite_series,
+    kernels,
+    optimality,
+    relu_kernel,
+    simplification,
+)
 from proofs_checks.ledger import Claim, Kind
 from symcomp import objectives
 from symcomp.antiderivatives import C
@@ -38,8 +47,8 @@ def formulas() -> Iterator[Formula]:
     """
     yield from _kernels()
     yield from _hermite()
-    halves = kernels.K6.subject()
-    yield Formula(kernels.K6, "e", halves.even, lambda e: replace(halves, even=e))
+    halves = relu_kernel.K6.subject()
+    yield Formula(relu_kernel.K6, "e", halves.even, lambda e: replace(halves, even=e))
     yield from _losses()
     yield from _optima()
 
@@ -79,13 +88,13 @@ def _enclosure(ker: DualKernel, qu: Any, qv: Any, c: Any, digits: int) -> arb:
 
 
 def _hermite() -> Iterator[Formula]:
-    series = kernels.K2.subject()
+    series = hermite_series.K2.subject()
     for k in (0, 1, 2, 4, 6):
 
-        def put(expr: sympy.Expr, k: int = k) -> kernels.Series:
+        def put(expr: sympy.Expr, k: int = k) -> hermite_series.Series:
             return replace(series, mu=(*series.mu[:k], expr, *series.mu[k + 1 :]))
 
-        yield Formula(kernels.K2, f"μ_{k} of relu", series.mu[k], put)
+        yield Formula(hermite_series.K2, f"μ_{k} of relu", series.mu[k], put)
 
 
 class _Candid(simplification.Formula):

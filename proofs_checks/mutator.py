@@ -163,7 +163,8 @@ def survey(
 ) -> list[Fate]:
     """The fates of all variants, or of ``limit`` per formula drawn with the settings' seed.
 
-    ``among`` chooses the formulas. All of them take minutes; numbers are compared to 20 digits.
+    ``among`` chooses the formulas. All of them take minutes. Numbers are compared to 20 digits;
+    what they do not refute is looked at once more with the settings' digits.
     """
     quick = replace(settings, digits=min(settings.digits, 20))
     fates = []
@@ -171,7 +172,11 @@ def survey(
         found = list(variants(formula))
         if limit and len(found) > limit:
             found = random.Random(settings.seed).sample(found, limit)
-        fates += [judge(variant, quick) for variant in found]
+        for variant in found:
+            first = judge(variant, quick)
+            fates.append(
+                first if first.verdict is not Verdict.UNDECIDED else judge(variant, settings)
+            )
     return fates
 
 
