@@ -132,7 +132,7 @@ def _optima() -> Iterator[Formula]:
     general = inequality.bound(stand_in, objectives.M, energy.Q)
     yield Formula(energy.E1, "bound", general, bounded)
     for claim, fields in (
-        (optimality.E2, ("cosine", "energy", "radius", "value", "law")),
+        (optimality.E2, ("energy", "radius", "value", "law")),
         (frames.E3, ("mass", "mean", "even")),
     ):
         subject = claim.subject()
@@ -141,6 +141,4 @@ def _optima() -> Iterator[Formula]:
             def exchange(expr: sympy.Expr, subject: Any = subject, field: str = field) -> Any:
                 return replace(subject, **{field: expr})
 
-            # the cosine stands in the proof alone
-            first = Kind.PROOF if field == "cosine" else Kind.PRECISION
-            yield Formula(claim, field, getattr(subject, field), exchange, first)
+            yield Formula(claim, field, getattr(subject, field), exchange)

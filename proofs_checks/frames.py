@@ -402,6 +402,7 @@ class Line:
         return sympy.Max(-Rational(1, m - 1), self.star)
 
 
+@cache
 def _line(name: str) -> Line:
     ker = symcomp.dual_kernel(name)
     act = ker.left
