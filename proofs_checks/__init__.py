@@ -10,9 +10,13 @@ from proofs_checks import (
     etf_theorem,
     etf_values,
     frames,
+    hermite_series,
+    kernel_shapes,
     kernels,
     mutator,
     optimality,
+    relu_kernel,
+    self_energy,
     simplification,
 )
 from proofs_checks.ledger import Registry
@@ -20,11 +24,15 @@ from proofs_checks.ledger import Registry
 REGISTRY = Registry(
     (
         *kernels.CLAIMS,
+        *hermite_series.CLAIMS,
+        *kernel_shapes.CLAIMS,
+        *relu_kernel.CLAIMS,
         *catalogue.CLAIMS,
         *simplification.CLAIMS,
         *energy.CLAIMS,
         *optimality.CLAIMS,
         *frames.CLAIMS,
+        *self_energy.CLAIMS,
         *etf_tangents.CLAIMS,
         *etf_jensen.CLAIMS,
         *etf_inequalities.CLAIMS,
