@@ -17,7 +17,7 @@ from scipy.special import ndtr
 from sympy import Rational
 
 from proofs_checks import laws, oracles
-from proofs_checks.checks import agreement, combine, falsify, identities
+from proofs_checks.checks import agreement, combine, falsify, identities, signs
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
 from proofs_checks.slopes import Remainder, extrapolated, orders
 from symcomp import expansions, objectives
@@ -61,7 +61,39 @@ def _bounded_slope(claim: Distance, _: Settings) -> Finding:
     ∂ψ/∂a = (σ(1) + σ(-1)) φ(m/a), at most its value at m = 0: |ḡ - g| <= |∂ψ/∂a| s | |x| - √d |
     pointwise, with equality for every x at m = 0, and E (|x| - √d)² = 2d - 2 √d E|x|.
     """
-    return identities(row for name in claim.bounds for row in _slope_rows(claim, name))
+    rows = [row for name in claim.bounds for row in _slope_rows(claim, name)]
+    return combine(identities([*rows, *_limit_rows(claim)]), signs(_norm_signs()))
+
+
+_X = sympy.Symbol("x", positive=True)  # d as a real number
+_H = sympy.Symbol("h", positive=True)  # in [0, 1/4]
+
+
+def _limit_rows(claim: Distance) -> Iterator[Row]:
+    """With e_d = E|x|: e_d² = d - 1/2 + h/d, 0 <= h <= 1/4, so 2d - 2 √d e_d tends to 1/2.
+
+    e_d² lies in [d²/(d+1), d] by Cauchy and e_d e_{d+1} = d; so e_d²/f(d) tends to 1 for
+    f = d - 1/2 and f = d - 1/2 + 1/(4d), falling for the first and rising for the second, as
+    `_norm_signs` decides from e_{d+2} = e_d (d+1)/d.
+    """
+    norm = objectives.radial_moment(1)
+    yield "e_d e_{d+1}", sympy.gammasimp(norm * norm.subs(D, D + 1)), D
+    yield "e_{d+2}/e_d", sympy.gammasimp(norm.subs(D, D + 2) / norm), (D + 1) / D
+    gap = 2 * sympy.sqrt(_X) * (Rational(1, 2) - _H / _X)
+    gap /= sympy.sqrt(_X) + sympy.sqrt(_X - Rational(1, 2) + _H / _X)
+    limit = sympy.limit(gap, _X, sympy.oo)
+    yield "the bound's square over s² at d = ∞", limit / (2 * sympy.pi), claim.limit**2
+
+
+def _norm_signs() -> Iterator[tuple[str, sympy.Expr, str]]:
+    def step(f: sympy.Expr) -> sympy.Expr:
+        """Of the sign of e_{d+2}²/f(d+2) - e_d²/f(d), with d = x + 1."""
+        rise = (_X + 1) ** 2 * f - _X**2 * f.subs(_X, _X + 2)
+        return sympy.factor(rise.subs(_X, _X + 1))
+
+    below = _X - Rational(1, 2)
+    yield "e_d²/(d - 1/2) falls", step(below), "<0"
+    yield "e_d²/(d - 1/2 + 1/(4d)) rises", step(below + 1 / (4 * _X)), ">0"
 
 
 def _slope_rows(claim: Distance, name: str) -> Iterator[Row]:
@@ -169,7 +201,11 @@ S6 = Claim(
     source=SOURCE.format("S6"),
     subject=_distance,
     evidence=(
-        Evidence(Kind.PROOF, "SymPy: ∂/∂a E σ(m + aζ), and the norm of |x| - √d", _bounded_slope),
+        Evidence(
+            Kind.PROOF,
+            "SymPy: ∂/∂a E σ(m + aζ), the norm of |x| - √d, and its limit",
+            _bounded_slope,
+        ),
         Evidence(
             Kind.PRECISION,
             "mpmath: E_w and the norm by quadrature at μ = 0; the limit by extrapolation",
