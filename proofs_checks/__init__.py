@@ -1,6 +1,18 @@
 """The ledger: claims with evidence that can fail, each with false variants that it must refute."""
 
-from proofs_checks import catalogue, energy, frames, kernels, mutator, optimality, simplification
+from proofs_checks import (
+    catalogue,
+    deviations,
+    dimension,
+    energy,
+    frames,
+    kernels,
+    mutator,
+    optimality,
+    outer_weights,
+    rates,
+    simplification,
+)
 from proofs_checks.ledger import Registry
 
 REGISTRY = Registry(
@@ -8,6 +20,10 @@ REGISTRY = Registry(
         *kernels.CLAIMS,
         *catalogue.CLAIMS,
         *simplification.CLAIMS,
+        *outer_weights.CLAIMS,
+        *deviations.CLAIMS,
+        *dimension.CLAIMS,
+        *rates.CLAIMS,
         *energy.CLAIMS,
         *optimality.CLAIMS,
         *frames.CLAIMS,

@@ -161,19 +161,34 @@ def _distance_search(claim: Distance, settings: Settings) -> Finding:
 
 
 def _relu_distance(beta: float, d: int) -> float:
-    """|ḡ - g|, ReLU, τ = 1, d >= 2: over |x| and the angle of x with μ."""
+    """|ḡ - g|, ReLU, τ = 1, d >= 2."""
+    spread = np.sqrt((1 - beta) * (1 + beta))
+
+    def gap(first: laws.Array, norm: laws.Array) -> laws.Array:
+        mean, limit = _psi(beta * first, spread / d**0.5 * norm), _psi(beta * first, spread)
+        return (mean - limit) ** 2
+
+    return float(np.sqrt(_input_mean(gap, d)))
+
+
+def mean_target_square(beta: float, d: int) -> float:
+    """|ḡ|², ReLU, τ = 1, d >= 2, Gaussian w with |μ| = β: an integral over the input x."""
     s = np.sqrt((1 - beta) * (1 + beta) / d)
+    return _input_mean(lambda first, norm: _psi(beta * first, s * norm) ** 2, d)
+
+
+def _input_mean(f: Callable[[laws.Array, laws.Array], laws.Array], d: int) -> float:
+    """E f(x_1, |x|) over |x| and the angle of x with the first axis."""
     r, wr = _legendre(max(0.0, d**0.5 - 9), d**0.5 + 9)
-    angle, wa = _legendre(0.0, np.pi)
-    with np.errstate(divide="ignore"):
-        log_r = (d - 1) * np.log(r) - r**2 / 2
+    width = min(np.pi / 2, 9 / d**0.5)
+    angle, wa = _legendre(np.pi / 2 - width, np.pi / 2 + width)
+    log_r = (d - 1) * np.log(r) - r**2 / 2
     radial, angular = np.exp(log_r - log_r.max()) * wr, np.sin(angle) ** (d - 2) * wa
-    m = beta * r[:, None] * np.cos(angle)
-    gap = _psi(m, s * r[:, None]) - _psi(m, np.sqrt((1 - beta) * (1 + beta)) + 0 * m)
-    return float(np.sqrt(radial @ gap**2 @ angular / (radial.sum() * angular.sum())))
+    values = f(r[:, None] * np.cos(angle), r[:, None] + 0 * angle)
+    return float(radial @ values @ angular / (radial.sum() * angular.sum()))
 
 
-def _psi(m: laws.Array, a: laws.Array) -> laws.Array:
+def _psi(m: laws.Array, a: laws.Array | float) -> laws.Array:
     """E relu(m + aζ)."""
     z = m / a
     value: laws.Array = m * ndtr(z) + a * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
@@ -538,7 +553,7 @@ def _remainder(
     value = float(claim.value(ker, Entries(fourth=law.fourth), beta, t))
     limit = float(objectives.kappa(ker, beta * t))
     values = [
-        laws.mean_kernel(_numbers(name), law.name, d, float(beta), float(t)) - limit - value / d
+        laws.plane_rule(law.name, d, float(beta), float(t)).mean(_numbers(name)) - limit - value / d
         for d in _DOUBLED
     ]
     return Remainder(f"{name}, {law.name}, β = {beta}, s = {t}", _DOUBLED, values, 2)
@@ -633,7 +648,7 @@ def _skewed_remainder(
     value = float(claim.value(ker, entries, beta, t))
     limit = float(objectives.kappa(ker, beta * t))
     values = [
-        laws.mean_kernel_two_valued(_numbers(name), SKEWED, d, float(beta), float(t))
+        laws.two_valued_rule(SKEWED, d, float(beta), float(t)).mean(_numbers(name))
         - limit
         - value / d
         for d in sizes

@@ -160,29 +160,44 @@ def kernel_of(ker: DualKernel) -> Kernel:
     kappa, degree = sympy.lambdify(ker.rho, ker.correlation, "numpy"), ker.degree
 
     def value(square: Array, along: Array) -> Array:
-        length = np.sqrt(square)
-        cosine = np.clip(along / length, -1, 1)
+        length = np.sqrt(np.maximum(square, 0))
+        safe = np.where(length > 0, length, 1)
+        cosine = np.clip(along / safe, -1, 1)
         result: Array = length**degree * (kappa(cosine) + 0 * cosine)
         return result
 
     return value
 
 
-def mean_kernel(kernel: Kernel, name: str, d: int, beta: float, t: float) -> float:
-    """E K(w, e_1), μ = β (t, √(1-t²), 0, ...), s² = (1-β²)/d; d some tens at least."""
+@dataclass(frozen=True)
+class Rule:
+    """Weights of sum 1 at values of |w|² and <w,u>."""
+
+    square: Array
+    along: Array
+    weights: Array
+
+    def mean(self, kernel: Kernel) -> float:
+        """E kernel(|w|², <w,u>)."""
+        return float(self.weights @ kernel(self.square, self.along))
+
+
+def plane_rule(name: str, d: int, beta: float, t: float) -> Rule:
+    """u = e_1, μ = β (t, √(1-t²), 0, ...), s² = (1-β²)/d; d some tens at least."""
     s = np.sqrt((1 - beta) * (1 + beta) / d)
     z, p = entry_rule(name)
     rest, q = square_rule(name, d - 2)
     along = (beta * t + s * z)[:, None, None]
     across = (beta * np.sqrt((1 - t) * (1 + t)) + s * z)[None, :, None]
-    values = kernel(along**2 + across**2 + s**2 * rest, along + 0 * across + 0 * rest)
-    return float(np.einsum("i,j,k,ijk", p, p, q, values))
+    square = along**2 + across**2 + s**2 * rest
+    weights = p[:, None, None] * p[:, None] * q
+    return Rule(square.ravel(), np.broadcast_to(along, square.shape).ravel(), weights.ravel())
 
 
-def mean_kernel_two_valued(kernel: Kernel, law: TwoValued, d: int, beta: float, t: float) -> float:
-    """E K(w, u) for even d, μ = β 1/√d, <u, 1>/√d = t and u constant on either half: a finite sum.
+def two_valued_rule(law: TwoValued, d: int, beta: float, t: float) -> Rule:
+    """μ = β 1/√d, <u, 1>/√d = t, u constant on either half of the entries, even d: a finite sum.
 
-    1 = (1, ..., 1). w enters through how often each half has the higher value.
+    1 = (1, ..., 1), |u| = 1. w enters through how often each half has the higher value.
     """
     half, p = d // 2, float(law.p)
     high, low = map(float, law.values)
@@ -195,4 +210,4 @@ def mean_kernel_two_valued(kernel: Kernel, law: TwoValued, d: int, beta: float, 
     plus, minus = ((total[:, None] + sign * total) / np.sqrt(d) for sign in (1, -1))
     along = beta * t + s * (t * plus + np.sqrt((1 - t) * (1 + t)) * minus)
     length = beta**2 + 2 * s * beta * plus + s**2 * (square[:, None] + square)
-    return float(weight @ kernel(length, along) @ weight)
+    return Rule(length.ravel(), along.ravel(), np.outer(weight, weight).ravel())

@@ -82,22 +82,20 @@ class Slope:
     half: float
     level: float
 
-    def contains(self, slope: float, bias: float = 0.0) -> bool:
-        """Whether the interval, widened by `bias` for what the next order bends, holds it."""
-        return abs(self.value - slope) <= self.half + bias
+    def contains(self, slope: float) -> bool:
+        """Whether the interval holds it."""
+        return abs(self.value - slope) <= self.half
 
     def __str__(self) -> str:
         """Value and interval."""
         return f"{self.value:.3f} ± {self.half:.3f}"
 
 
-def fitted(
-    sizes: Sequence[float], means: Sequence[float], errors: Sequence[float], level: float = 0.999
-) -> Slope:
+def fitted(sizes: Sequence[int], means: Array, errors: Array, level: float = 0.9999) -> Slope:
     """Slope of log means in log sizes; `errors` are standard errors of the means."""
     x = np.log(np.asarray(sizes, dtype=np.float64))
-    y = np.log(np.abs(np.asarray(means)))
-    weight = (np.asarray(means) / np.asarray(errors)) ** 2
+    y = np.log(np.abs(means))
+    weight = (means / errors) ** 2
     x = x - np.average(x, weights=weight)
     spread = float(weight @ x**2)
     half = float(norm.ppf((1 + level) / 2)) / spread**0.5
