@@ -79,17 +79,26 @@ _BETA = 0.6  # of a target with a mean, along the first axis
 
 
 def _dimension_rates(claim: Rates, _: Settings) -> Finding:
-    rows: dict[str, Callable[[int], float]] = {
-        "|ḡ - g|, the least bound for all θ, b, M": _distance,
-        "E K(w,u) - K°": lambda d: _cross(d, 0.4) - _limit(0.4),
-        "F_d - F at fixed θ": lambda d: _finite(d) - _finite(None),
-        "√F_d - √F at fixed θ": lambda d: _finite(d) ** 0.5 - _finite(None) ** 0.5,
-        "√F_d - √F, worst two neurons": _worst_two,
-    }
+    values = _at_dimensions()
     return orders(
-        Remainder(name, _DIMENSIONS, [rows[name](d) for d in _DIMENSIONS], -order)
+        Remainder(name, _DIMENSIONS, values[name], -order)
         for name, order in claim.in_dimension.items()
     )
+
+
+@cache
+def _at_dimensions() -> dict[str, list[float]]:
+    quantities: tuple[Callable[[int], float], ...] = (
+        _distance,
+        lambda d: _cross(d, 0.4) - _limit(0.4),
+        lambda d: _finite(d) - _finite(None),
+        lambda d: float(np.sqrt(_finite(d)) - np.sqrt(_finite(None))),
+        _worst_two,
+    )
+    return {
+        name: [quantity(d) for d in _DIMENSIONS]
+        for name, quantity in zip(IN_D, quantities, strict=True)
+    }
 
 
 def _distance(d: int) -> float:
