@@ -5,6 +5,7 @@ from proofs_checks import (
     deviations,
     dimension,
     energy,
+    exact_loss,
     frames,
     kernels,
     mutator,
@@ -19,6 +20,7 @@ REGISTRY = Registry(
     (
         *kernels.CLAIMS,
         *catalogue.CLAIMS,
+        *exact_loss.CLAIMS,
         *simplification.CLAIMS,
         *outer_weights.CLAIMS,
         *deviations.CLAIMS,

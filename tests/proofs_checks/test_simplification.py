@@ -8,13 +8,15 @@ import mpmath
 import pytest
 import sympy
 
-from proofs_checks import simplification
+from proofs_checks import exact_loss, simplification
+from proofs_checks.exact_loss import PAIRS, S0
 from proofs_checks.ledger import Claim, Evidence, Kind, Mutant, Outcome, Settings
-from proofs_checks.simplification import CLAIMS, PAIRS, S0, S2
+from proofs_checks.simplification import S2
 from symcomp.objectives import N
 from tests.comparison import compare
 
 QUICK = Settings(digits=20, examples=60)
+CLAIMS = (*exact_loss.CLAIMS, *simplification.CLAIMS)
 BY_ID = {claim.id: claim for claim in CLAIMS}
 EVIDENCE = [(claim, evidence) for claim in CLAIMS for evidence in claim.evidence]
 MUTANTS = [(claim, mutant) for claim in CLAIMS for mutant in claim.mutants]
@@ -40,7 +42,7 @@ def test_refutes_the_mutant(claim: Claim[Any], mutant: Mutant[Any]) -> None:
 
 
 def test_the_claims_are_those_of_the_theory() -> None:
-    assert list(BY_ID) == ["S0", "S1", "S2"]
+    assert list(BY_ID) == ["S0", "S0c", "S1", "S2"]
 
 
 def test_fifty_digits_are_reached() -> None:
@@ -49,9 +51,9 @@ def test_fifty_digits_are_reached() -> None:
 
 
 def test_a_changed_digit_in_the_oracle_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    true = simplification._loss_oracle
+    true = exact_loss._loss_oracle
     monkeypatch.setattr(
-        simplification,
+        exact_loss,
         "_loss_oracle",
         lambda pair, digits: true(pair, digits) * (1 + mpmath.mpf(10) ** (2 - digits)),
     )
@@ -65,9 +67,9 @@ def test_a_changed_digit_in_the_oracle_is_seen(monkeypatch: pytest.MonkeyPatch) 
 def test_a_faulty_generated_loss_is_found(
     monkeypatch: pytest.MonkeyPatch, factor: float, shift: float
 ) -> None:
-    true = simplification._generated().loss
+    true = exact_loss._generated().loss
     faulty = SimpleNamespace(loss=lambda *networks: factor * true(*networks) + shift)
-    monkeypatch.setattr(simplification, "_generated", lambda: faulty)
+    monkeypatch.setattr(exact_loss, "_generated", lambda: faulty)
     (search,) = (e for e in S0.evidence if e.kind is Kind.PROPERTY)
     assert search.check(S0.subject(), QUICK).outcome is Outcome.FAILS
 
