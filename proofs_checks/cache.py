@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from proofs_checks.ledger import Claim, Finding, Outcome, Settings
-from proofs_checks.storage import replace_file
+from symcomp.storage import replace_file
 
 DISTRIBUTIONS = ("symcomp", "hypothesis", "mpmath", "numpy", "python-flint", "scipy", "sympy")
 

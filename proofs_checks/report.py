@@ -22,10 +22,10 @@ from proofs_checks.cache import versions
 from proofs_checks.ledger import Kind, Outcome, Verdict
 from proofs_checks.runner import ClaimResult, EvidenceResult, MutantResult, Run
 from proofs_checks.schema import LEDGER
-from proofs_checks.storage import replace_file
 from symcomp import objectives
 from symcomp.derivations import objective_formulas
 from symcomp.kernels import DualKernel
+from symcomp.storage import replace_file
 
 ORIGIN = (
     "The source is one paper, of which only the abstract is at hand: M. H. Amani, S. Bombari, "

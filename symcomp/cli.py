@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from symcomp.commands.compress import compress
+from symcomp.commands.plot import plot
+from symcomp.commands.surroundings import one_blas_thread, terminal
+from symcomp.commands.sweep import sweep
 from symcomp.errors import ArgumentError, SymcompError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from proofs_checks.cache import Cache
     from proofs_checks.ledger import Kind, Registry, Settings
     from proofs_checks.runner import Answer, Run
@@ -162,7 +164,7 @@ def claims(which: tuple[str, ...]) -> None:
         kinds = ", ".join(dict.fromkeys(e.kind.value for e in claim.evidence))
         below = ", ".join(claim.depends_on)
         table.add_row(claim.id, escape(claim.title), below, kinds, str(len(claim.mutants)))
-    _console().print(table)
+    terminal().print(table)
 
 
 _jobs = click.option(
@@ -296,21 +298,10 @@ def _cache(registry: "Registry", settings: "Settings", fresh: bool) -> "Cache":
 
 @contextmanager
 def _workplace() -> Iterator[None]:
-    """An environment for this process and its workers, entered before NumPy is imported.
-
-    The workers share the cores, so BLAS starts no threads of its own: they would only wait for
-    each other. Hypothesis, which would leave a folder where the user works, gets a passing one.
-    """
-    before = dict(os.environ)
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-            os.environ.setdefault(name, "1")
+    """One BLAS thread, and for Hypothesis, which would leave a folder here, one that passes."""
+    with one_blas_thread(), tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", folder)
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        yield
 
 
 @contextmanager
@@ -318,7 +309,7 @@ def _progress(registry: "Registry", ids: tuple[str, ...]) -> Iterator[Any]:
     """A live bar for every claim, its clock running until it is settled; nothing off a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = _console(stderr=True)
+    console = terminal(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns,
@@ -341,7 +332,7 @@ def _show(outcome: "Run") -> None:
 
     from proofs_checks import report
 
-    console = _console()
+    console = terminal()
     console.print(report.table(outcome))
     for style, line in report.remarks(outcome):
         console.print(escape(line), style=style, highlight=False)
@@ -351,10 +342,5 @@ def _show(outcome: "Run") -> None:
     console.print(f"{claims} in {outcome.seconds:.1f} s; fallen: {fallen}")
 
 
-def _console(*, stderr: bool = False) -> "Console":
-    from rich.console import Console
-
-    console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = 120  # a file has no width of its own
-    return console
+for command in (compress, sweep, plot):
+    main.add_command(command)
