@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from symcomp.commands.certify import certify
 from symcomp.commands.compress import compress
 from symcomp.commands.plot import plot
 from symcomp.commands.surroundings import one_blas_thread, terminal
@@ -218,8 +219,19 @@ def check(which: tuple[str, ...], digits: int, jobs: int, fresh: bool) -> None:
     help="folder of the reports",
 )
 @_fresh
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="also print what each chosen claim rests on, with every step of the proofs",
+)
 def verify(
-    which: tuple[str, ...], examples: int, seed: int, jobs: int, out: Path, fresh: bool
+    which: tuple[str, ...],
+    examples: int,
+    seed: int,
+    jobs: int,
+    out: Path,
+    fresh: bool,
+    explain: bool,
 ) -> None:
     """Verify claims by all evidence; write reports.
 
@@ -232,6 +244,7 @@ def verify(
     \b
     symcomp verify
     symcomp verify my_claims.py
+    symcomp verify E1 --explain
     symcomp verify "E*" --examples 1000 --seed 7 --out elsewhere
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -243,6 +256,10 @@ def verify(
         outcome = _run(which, settings, jobs, tuple(Kind), mutants=True, fresh=fresh)
         data = report.experiments(outcome)
         paths = report.write(outcome, out, data)
+        if explain:
+            from proofs_checks.explain import explain as in_words
+
+            click.echo(in_words(outcome))
         _show(outcome)
         for experiment in data:
             click.echo("\n" + report.on_data(experiment))
@@ -345,5 +362,5 @@ def _show(outcome: "Run") -> None:
     console.print(f"{claims} in {outcome.seconds:.1f} s; fallen: {fallen}")
 
 
-for command in (compress, sweep, plot):
+for command in (certify, compress, sweep, plot):
     main.add_command(command)

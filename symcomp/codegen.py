@@ -66,7 +66,7 @@ class Generated:
         kernel(U, V, s=None, t=None)                 K(u_i, v_j), (m, d), (n, d) -> (m, n)
         loss(W, Theta, a=None, b=None)               L of (S0); W (N, d), Theta (M, d)
         loss_and_grad(W, Theta, a=None, b=None)      L, dL/dTheta (M, d), dL/db like b
-        Target(W, a=None, s=None)                    a target prepared once, stands wherever W does
+        Target(W, a=None, s=None, *, expand=False)   a target prepared once, stands wherever W does
         simplified(tau, mu, Theta, b=None)           F of (S1)
         simplified_and_grad(tau, mu, Theta, b=None)  F, dF/dTheta (M, d), dF/db (M,)
         hessian_vector_product(W, Theta, dTheta, db=None, a=None, b=None)
@@ -166,7 +166,7 @@ def _homogeneous(ker: DualKernel) -> str | None:
     found = formulas(*functions)
     if found is None:
         return None
-    engine = _engine(ker.degree, *found)
+    engine = _engine(ker.degree, *found) + _expansion(ker)
     exprs = [_without_names(f, ker.rho) for f in functions]
     kernel = rf"|u|^k |v|^k κ(ρ),  ρ = <u, v>/(|u||v|),  k = {ker.degree}"
     letters = ("κ", "κ'", "κ''")
@@ -210,6 +210,19 @@ def _engine(degree: int, kappa: Formula, slope: Formula, curve: Formula) -> str:
         for_curves=", zone=WIDE" if curved else "",
         wide=skeletons.WIDE if curved else "",
         zero_rows=skeletons.ZERO_ROWS if degree == 1 else "",
+    )
+
+
+def _expansion(ker: DualKernel) -> str:
+    """The energy by moments: the coefficients of κ up to order 2, and the sums of the others."""
+    kappa, rho = ker.correlation, ker.rho
+    orders = [sympy.diff(kappa, rho, n).subs(rho, 0) / sympy.factorial(n) for n in range(3)]
+    ends = kappa.subs(rho, 1), kappa.subs(rho, -1)
+    even = sympy.simplify((ends[0] + ends[1]) / 2 - orders[0] - orders[2])
+    odd = sympy.simplify((ends[0] - ends[1]) / 2 - orders[1])
+    numbers = [repr(float(x)) for x in (*orders, even, odd)]
+    return skeletons.EXPANSION.substitute(
+        orders=", ".join(numbers[:3]), rests=", ".join(numbers[3:])
     )
 
 
@@ -328,7 +341,7 @@ def _general(ker: DualKernel) -> str:
     largest = ("256" if printed else "1e6") if orthants else "1e100"
     gaps = {"formulas": "".join(guards) + functions, "largest": largest}
     hessian = skeletons.GENERAL_HESSIAN.substitute(shortest=skeletons.SHORTEST if orthants else "")
-    engine = skeletons.GENERAL.substitute(gaps) + hessian
+    engine = skeletons.GENERAL.substitute(gaps) + hessian + skeletons.NO_EXPANSION
     draft = _executed("draft", _tidy(header.text([]) + engine + extra.source))
     _require_accurate(ker, draft)
     found = _measured(ker, draft, short=not orthants)
@@ -554,7 +567,7 @@ def _tabulated(ker: DualKernel, table: Tables) -> str:
     header = _Header(
         ker.left, "K°(|u|^2, |v|^2, <u, v>)", _TABULATED_EQUATIONS, skeletons.TABULATED_IMPORTS
     )
-    rest = skeletons.TABULATED_REST.substitute(kernel_error="1.0")
+    rest = skeletons.TABULATED_REST.substitute(kernel_error="1.0") + skeletons.NO_EXPANSION
     module = _executed("draft", _tidy(header.text([]) + body + rest))
 
     def differentiate(u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[float, ...]:
@@ -562,7 +575,8 @@ def _tabulated(ker: DualKernel, table: Tables) -> str:
         return tuple(float(x[0, 0]) for x in next(module._pairs(*nodes, slopes=True))[2:])
 
     errors = measure(ker, differentiate)
-    body += skeletons.TABULATED_REST.substitute(kernel_error=errors.stated_value)
+    rest = skeletons.TABULATED_REST.substitute(kernel_error=errors.stated_value)
+    body += rest + skeletons.NO_EXPANSION
     extra = refused()
     notes = [_TABULATED_CONVENTIONS, errors.sentence(), extra.note]
     return _tidy(header.text(notes) + body + extra.interface())

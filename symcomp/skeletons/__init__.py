@@ -1,10 +1,10 @@
 """The text of the generated modules: what does not depend on the activation, with $gaps.
 
-A module is HEADER, one engine (HOMOGENEOUS, GENERAL or TABULATED) with its errors, INTERFACE and
-one engine for biases (BIASED with SMOOTH_PAIRS or SPLINE, or UNBIASED). The engines offer the same
-names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`, `_entries`,
-`_values`, `_values_and_pulls`, `_sum_error`, `_Move` and `_tangents`. Every module needs NumPy
-alone, and SciPy where erf or Φ₂ occur.
+A module is HEADER, one engine (HOMOGENEOUS, GENERAL or TABULATED) with its errors, EXPANSION,
+INTERFACE and one engine for biases (BIASED with SMOOTH_PAIRS or SPLINE, or UNBIASED). The engines
+offer the same names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`,
+`_entries`, `_values`, `_values_and_pulls`, `_sum_error`, `_expanded`, `_Move` and `_tangents`.
+Every module needs NumPy alone, and SciPy where erf or Φ₂ occur.
 """
 
 from symcomp.skeletons.biased import BIASED, HOOKS, SMOOTH_PAIRS, UNBIASED
@@ -15,6 +15,7 @@ from symcomp.skeletons.errors import (
     HOMOGENEOUS_ERRORS,
     TURN_ERROR,
 )
+from symcomp.skeletons.expansion import EXPANSION, NO_EXPANSION
 from symcomp.skeletons.general import (
     ALPHA,
     GENERAL,
@@ -58,6 +59,7 @@ __all__ = [
     "ANGLES",
     "BIASED",
     "CURVES_LINE",
+    "EXPANSION",
     "FLAT_ANGLES",
     "FROM_SLOPE",
     "FROM_TURN",
@@ -76,6 +78,7 @@ __all__ = [
     "JUMPS",
     "JUMPS_LINE",
     "NEARLY_OPPOSITE",
+    "NO_EXPANSION",
     "ORTHANTS",
     "PART",
     "PLAIN_FUNCTION",

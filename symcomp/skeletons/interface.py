@@ -8,15 +8,35 @@ INTERFACE = '''
 class Target:
     """A target network prepared once; stands wherever W does.
 
-    W is (N, d), a is (N,) or (N, k), default ones, s is (N,); all are copied. Computes here, in
-    tiles, the term N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), which takes O(N² d) time. Raises ValueError as
-    loss does.
+    W is (N, d), a is (N,) or (N, k), default ones, s is (N,). `energy` is
+    N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), known up to ±energy_error, and so is every loss with this
+    target; gradients do not depend on it.
+
+    expand=False: summed over all pairs in tiles, which takes O(N² d) time; energy_error is 0.0,
+    rounding apart. W, a and s are copied.
+    expand=True: enclosed by means of moments in O(N d²) time and O(N + k d²) memory; energy_error
+    is a rigorous bound, rounding included. W is not copied if it is an array or memory map of
+    float32 or float64 (whose rows are zero or of lengths within 2^±400): leave it unchanged then.
+    Raises ValueError as loss does, and for biases or an activation that is not homogeneous where
+    expand is True.
     """
 
     def __init__(
-        self, W: ArrayLike, a: ArrayLike | None = None, s: ArrayLike | None = None
+        self,
+        W: ArrayLike,
+        a: ArrayLike | None = None,
+        s: ArrayLike | None = None,
+        *,
+        expand: bool = False,
     ) -> None:
-        """Copy, check and sum."""
+        """Check and sum."""
+        self.energy_error = 0.0
+        if expand:
+            if s is not None:
+                raise ValueError("s is given and expand is True; expected one of both")
+            self.nodes, self.energy, self.energy_error = _expanded(W, a)
+            self.rows = self.nodes.rows
+            return
         rows = self.rows = np.array(_matrix("W", W))
         weights = _weights("a", a, len(rows))
         if s is not None:
@@ -88,7 +108,8 @@ def loss(
         return _biased_loss(W, Theta, a, b, s, t, return_error)[0]
     nodes, energy, probe = _networks(W, Theta, a, b)
     value = _value(nodes, energy, probe)
-    return (value, _error(nodes, probe, 8)) if return_error else value
+    known = W.energy_error if isinstance(W, Target) else 0.0
+    return (value, _error(nodes, probe, 8, known)) if return_error else value
 
 
 def loss_and_grad(
@@ -224,11 +245,10 @@ def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
 
 
-def _error(target: _Nodes, probe: _Nodes, slack: int) -> float:
-    """A bound on the rounding error of _value, the target's energy included."""
-    sums = (target, target), (target, probe), (probe, probe)
-    once, cross, own = (_sum_error(*pair, slack) for pair in sums)
-    return once + 2.0 * cross + own
+def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
+    """A bound on the error of _value; known is that of an energy by moments, 0 for a sum."""
+    cross, own = (_sum_error(*pair, slack) for pair in ((target, probe), (probe, probe)))
+    return (known or _sum_error(target, target, slack)) + 2.0 * cross + own
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:

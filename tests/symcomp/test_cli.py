@@ -277,6 +277,20 @@ def test_verify_in_processes(tmp_path: Path) -> None:
     assert "dependency" in result.output
 
 
+@good
+@pytest.mark.usefixtures("registry")
+def test_verify_explains_line_by_line(tmp_path: Path) -> None:
+    arguments = ("verify", "U1", "--jobs", "1", "--examples", "5", "--out", str(tmp_path))
+    first = call(*arguments, "--explain")
+    assert first.exit_code == 0
+    assert "T1 → T2 → U1" in first.stdout
+    assert "1. square: (x + 1)**2 = x**2 + 2*x + 1" in first.stdout
+    again = call(*arguments, "--explain")  # from the cache
+    chain = slice(first.stdout.index("U1. Title"), first.stdout.index("Ledger"))
+    assert again.stdout[chain] == first.stdout[chain]
+    assert " → " not in call(*arguments).stdout
+
+
 @bad
 @pytest.mark.usefixtures("registry")
 def test_verify_fails_loudly_when_a_claim_falls(tmp_path: Path) -> None:
