@@ -22,8 +22,8 @@ from symcomp.kernels import DualKernel
 Array = NDArray[np.float64]
 Kernel = Callable[[Array, Array], Array]
 
-_DIGITS = 80  # moments determine a rule badly: 10 nodes cost some 25 digits
-_NODES = 10
+_DIGITS = 80  # moments determine a rule badly: 8 nodes cost some 20 digits
+_NODES = 8
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def _worst_two(d: int) -> float:
 
 # ---- in N ----------------------------------------------------------------------------------------
 
-_COUNTS = ((10, 400), (30, 400), (100, 200), (300, 80), (1000, 24))  # N and targets
+_COUNTS = ((10, 400), (30, 400), (100, 200), (300, 80), (1000, 12))  # N and targets
 _PLANE = 3  # d
 # Large, so that V/N is small beside the fluctuation even at N = 10.
 _NETWORK = np.array([[3.6, 0.6, 1.2], [-0.9, 1.5, -2.4]])
@@ -224,11 +224,9 @@ def _worst_found(w: Array, seed: int) -> tuple[float, float]:
         grad = slope / (2 * loss**0.5) - rise / (2 * limit**0.5)
         return -sign * float(value), -sign * grad.ravel()
 
-    starts = [rng.standard_normal(2 * _PLANE) * size for size in (0.3, 1.0)]
+    start = rng.standard_normal(2 * _PLANE)
     worst = max(
-        -minimize(gap, start, args=(sign,), jac=True, method="L-BFGS-B").fun
-        for start in starts
-        for sign in (1, -1)
+        -minimize(gap, start, args=(sign,), jac=True, method="L-BFGS-B").fun for sign in (1, -1)
     )
     own = float(_module().kernel(w, w).mean())
     lengths = float(np.linalg.norm(w, axis=1).mean())
@@ -268,7 +266,7 @@ def _compared(
 # ---- at the minimum ------------------------------------------------------------------------------
 
 _DEPTH = 5  # d
-_MINIMA = ((200, 300), (800, 200), (3200, 80), (12800, 20))
+_MINIMA = ((200, 200), (800, 120), (3200, 40), (12800, 12))
 
 
 def _minimum_rates(claim: Rates, settings: Settings) -> Finding:

@@ -31,7 +31,7 @@ def test_entry_rules_have_the_moments(name):
     nodes, weights = laws.entry_rule(name)
     rows = [(n, weights @ nodes**n, float(laws.LAWS[name].moment(n))) for n in range(12)]
     compare(rows, rtol=1e-10, atol=1e-9, min_points=12)
-    assert len(nodes) == {"rademacher": 2}.get(name, 10)
+    assert len(nodes) == {"rademacher": 2}.get(name, 8)
 
 
 @pytest.mark.parametrize("name", list(laws.LAWS))
@@ -52,7 +52,7 @@ def test_gauss_of_few_points_is_exact():
 
 def test_the_gaussian_mean_is_the_exact_constant():
     expr = mean_field_constant(symcomp.dual_kernel("relu"))
-    for d, rtol in ((32, 1e-8), (64, 1e-11), (256, 1e-14)):
+    for d, rtol in ((32, 1e-7), (64, 1e-9), (256, 1e-13)):
         wanted = float(expr.subs({TAU: 1, symcomp.objectives.D: d}))
         compare([(d, laws.plane_rule("gaussian", d, 0, 0.3).mean(RELU), wanted)], rtol=rtol)
 
