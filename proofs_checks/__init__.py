@@ -2,6 +2,7 @@
 
 from proofs_checks import (
     catalogue,
+    cone,
     energy,
     etf_inequalities,
     etf_jensen,
@@ -33,6 +34,7 @@ REGISTRY = Registry(
         *optimality.CLAIMS,
         *frames.CLAIMS,
         *self_energy.CLAIMS,
+        *cone.CLAIMS,
         *etf_tangents.CLAIMS,
         *etf_jensen.CLAIMS,
         *etf_inequalities.CLAIMS,
