@@ -13,6 +13,7 @@ from proofs_checks import (
     catalogue,
     cone,
     energy,
+    exact_loss,
     frames,
     hermite_series,
     kernels,
@@ -98,7 +99,7 @@ def _hermite() -> Iterator[Formula]:
         yield Formula(hermite_series.K2, f"μ_{k} of relu", series.mu[k], put)
 
 
-class _Candid(simplification.Formula):
+class _Candid(exact_loss.Formula):
     """A loss that is NaN, which fails every comparison, where it has no real value."""
 
     def value(self, numbers: Mapping[str, Any], digits: int) -> mpf:
@@ -109,10 +110,10 @@ class _Candid(simplification.Formula):
 
 
 def _losses() -> Iterator[Formula]:
-    for claim, name in ((simplification.S0, "L_N"), (simplification.S1, "F")):
+    for claim, name in ((exact_loss.S0, "L_N"), (simplification.S1, "F")):
         loss = claim.subject()
 
-        def put(expr: sympy.Expr, loss: simplification.Formula = loss) -> simplification.Formula:
+        def put(expr: sympy.Expr, loss: exact_loss.Formula = loss) -> exact_loss.Formula:
             return _Candid(loss.kernel, expr)
 
         yield Formula(claim, name, loss.expr, put, Kind.PROOF)
