@@ -2,6 +2,7 @@
 
 from proofs_checks import (
     catalogue,
+    cone,
     cones,
     deviations,
     dimension,
@@ -46,6 +47,7 @@ REGISTRY = Registry(
         *optimality.CLAIMS,
         *frames.CLAIMS,
         *self_energy.CLAIMS,
+        *cone.CLAIMS,
         *etf_tangents.CLAIMS,
         *etf_jensen.CLAIMS,
         *etf_inequalities.CLAIMS,

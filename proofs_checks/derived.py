@@ -11,6 +11,7 @@ from mpmath import mpf
 
 from proofs_checks import (
     catalogue,
+    cone,
     energy,
     exact_loss,
     frames,
@@ -135,6 +136,7 @@ def _optima() -> Iterator[Formula]:
     for claim, fields in (
         (optimality.E2, ("energy", "radius", "value", "law")),
         (frames.E3, ("mass", "mean", "even")),
+        (cone.E4C, ("value", "slope")),
     ):
         subject = claim.subject()
         for field in fields:
@@ -142,4 +144,5 @@ def _optima() -> Iterator[Formula]:
             def exchange(expr: sympy.Expr, subject: Any = subject, field: str = field) -> Any:
                 return replace(subject, **{field: expr})
 
-            yield Formula(claim, field, getattr(subject, field), exchange)
+            name = f"{field} of the cone" if claim is cone.E4C else field
+            yield Formula(claim, name, getattr(subject, field), exchange)

@@ -273,7 +273,8 @@ L1: Claim[Bite] = Claim(
     statement=(
         r"\text{of all changes of one sign, constant or exponent, or of }c\to-c,\text{ in the "
         r"derived }K,\mu_k,e,L_N,F,V/N,\text{ in the bounds of E1 and E3 and in }"
-        r"E_M,|\theta_j|,\min F,\text{ at least }95\,\%\text{ of the false ones fall}"
+        r"E_M,|\theta_j|,\min F\text{ and the cone's, at least }95\,\%\text{ of the false ones "
+        r"fall}"
     ),
     source="this project, on its own evidence",
     subject=lambda: Bite(sympy.Rational(95, 100), fate),
@@ -284,8 +285,8 @@ L1: Claim[Bite] = Claim(
             _is_kernel,
         ),
         _evidence(
-            "every variant, through the evidence of K2, K6, S2, E1 and E3",
-            "μ_k, e, V/N, the bounds of E1 and E3",
+            "every variant, through the evidence of K2, K6, S2, E1, E3 and E4c",
+            "μ_k, e, V/N, the bounds of E1 and E3, the formulas of the cone",
             _is_other,
         ),
         _evidence(
