@@ -8,6 +8,7 @@ from proofs_checks import (
     etf_regions,
     etf_tangents,
     etf_theorem,
+    etf_unique,
     etf_values,
     frames,
     kernels,
@@ -31,6 +32,7 @@ REGISTRY = Registry(
         *etf_regions.CLAIMS,
         *etf_theorem.CLAIMS,
         *etf_values.CLAIMS,
+        *etf_unique.CLAIMS,
         *mutator.CLAIMS,
     )
 )
