@@ -123,11 +123,11 @@ def checked(name: str) -> Finding:
 def finding(text: str, theorem: replay.Theorem) -> Finding:
     """What the checker says of a certificate; one that it does not accept decides nothing."""
     done = replay.replay(text, theorem)
+    if not done.holds:
+        return Finding(Outcome.UNDECIDED, f"the certificate is refused: {done.problem}")
     count = sum(done.boxes.values())
     parts = ", ".join(f"{number} {label}" for label, number in done.boxes.items())
     figure = f"{count} boxes replayed ({parts}) at {json.loads(text)['bits']} bits"
-    if not done.holds:
-        return Finding(Outcome.UNDECIDED, f"the certificate is refused: {done.problem}")
     return Finding(Outcome.HOLDS, figure, count, count, count)
 
 

@@ -93,7 +93,7 @@ def _read(text: str) -> dict[str, Any]:
         data = json.loads(text)
         if data["format"] != FORMAT:
             raise _RejectedError(f"its format is {data['format']!r}, expected {FORMAT!r}")
-        if data["bits"] not in _BITS:
+        if type(data["bits"]) is not int or data["bits"] not in _BITS:
             raise _RejectedError(f"bits: found {data['bits']!r}, expected 53 to 1024")
         return {"bits": data["bits"], "charts": dict(data["charts"])}
     except (ValueError, KeyError, TypeError) as error:

@@ -150,6 +150,7 @@ def test_a_coarse_box_is_refused():
     [
         (lambda c: c.update(format="symcomp certificate 2"), "its format is"),
         (lambda c: c.update(bits=10), "bits: found 10"),
+        (lambda c: c.update(bits=96.0), "bits: found 96.0"),
         (lambda c: c["charts"].pop("e"), "its charts are y"),
         (lambda c: c["charts"]["y"].update(domain=[["0", "1"]]), "its domain is not"),
         (lambda c: c["charts"]["y"].update(boxes=3), "has no list of boxes"),
@@ -266,6 +267,7 @@ def test_a_refused_certificate_decides_nothing():
     found = certificates.finding(json.dumps(broken), replay_etf.V1)
     assert found.outcome is Outcome.UNDECIDED
     assert "refused" in found.figure
+    assert "cannot be read" in certificates.finding("{", replay_etf.V1).figure
 
 
 def test_formulas_run_on_symbols():
