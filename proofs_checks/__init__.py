@@ -3,7 +3,6 @@
 from proofs_checks import (
     catalogue,
     cone,
-    cones,
     deviations,
     dimension,
     energy,
@@ -13,6 +12,7 @@ from proofs_checks import (
     etf_regions,
     etf_tangents,
     etf_theorem,
+    etf_unique,
     etf_values,
     exact_loss,
     frames,
@@ -27,6 +27,7 @@ from proofs_checks import (
     relu_kernel,
     self_energy,
     simplification,
+    sufficiency,
 )
 from proofs_checks.ledger import Registry
 
@@ -55,8 +56,9 @@ REGISTRY = Registry(
         *etf_theorem.CLAIMS,
         *etf_values.CLAIMS,
         *landscape.CLAIMS,
-        *cones.CLAIMS,
+        *sufficiency.CLAIMS,
         *etf_rates.CLAIMS,
+        *etf_unique.CLAIMS,
         *mutator.CLAIMS,
     )
 )

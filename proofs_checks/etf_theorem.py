@@ -209,18 +209,19 @@ def _order(claim: Dominance) -> Iterator[tuple[str, Expr, str]]:
 
 
 def cone_optimum(m: int, beta: mpf) -> tuple[mpf, mpf]:
-    """J* and its s at the current precision: a grid in float64, then the secant method."""
-    s = np.linspace(-1, 1, 2001)
-    values = _h(float(beta) * s) ** 2 / (0.5 / m + (1 - 1 / m) * _h((m * s * s - 1) / (m - 1)))
-    start = float(s[int(np.argmax(values))])
-    low, high = max(start - 1e-3, -1.0), min(start + 1e-3, 1.0)
+    """J* and its s at the current precision: grids in float64, then the secant method."""
+    start = 0.0
+    for half in (1.0, 4e-3, 2e-5):
+        s = np.clip(np.linspace(start - half, start + half, 801), -1, 1)
+        energies = 0.5 / m + (1 - 1 / m) * _h((m * s * s - 1) / (m - 1))
+        start = float(s[int(np.argmax(_h(float(beta) * s) ** 2 / energies))])
 
     def slope(x: mpf) -> mpf:
         t = (m * x * x - 1) / (m - 1)
         cross, energy = _true_h(beta * x), (mpf(1) / 2 + (m - 1) * _true_h(t)) / m
         return beta * _true_slope(beta * x) * energy - x * cross * _true_slope(t)
 
-    best = mpmath.findroot(slope, (mpf(low), mpf(high)), solver="anderson", verify=False)
+    best = mpmath.findroot(slope, (mpf(start), mpf(start) - mpf(10) ** -7), verify=False)
     energy = (mpf(1) / 2 + (m - 1) * _true_h((m * best**2 - 1) / (m - 1))) / m
     return _true_h(beta * best) ** 2 / energy, best
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx, fmpq
 
-from proofs_checks import cones
+from proofs_checks import sufficiency
 from proofs_checks.ledger import Outcome
 from symcomp import generate
 from symcomp.balls import compiled
@@ -16,10 +16,10 @@ def relu():
 
 
 def point(M, beta, s):
-    claim = cones.cone()
+    claim = sufficiency.cone()
     with ctx.workprec(80):
         energy = compiled(claim.energy(M), (S,))
-        return cones.local(M, arb(beta), arb(s), energy)
+        return sufficiency.local(M, arb(beta), arb(s), energy)
 
 
 @pytest.mark.parametrize(("M", "beta", "s"), [(2, "0.4", "0.5"), (4, "0.7", "0.3")])
@@ -27,9 +27,9 @@ def test_gradient_and_hessian_are_those_of_the_generated_module(relu, M, beta, s
     """By differences, at a point that is not stationary."""
     p = point(M, beta, s)
     with ctx.workprec(80):
-        H = cones.hessian(p)
+        H = sufficiency.hessian(p)
         found = np.array([[float(x) for x in row] for row in H.tolist()])
-        slope = [float(x) for x in cones.gradient(p)]
+        slope = [float(x) for x in sufficiency.gradient(p)]
     phi = np.array([[float(x) for x in row] for row in p.phi])
     r, mu = float(p.r), float(beta) * np.eye(M + 1)[0]
 
@@ -48,12 +48,12 @@ def test_gradient_and_hessian_are_those_of_the_generated_module(relu, M, beta, s
 def test_rotations_are_flat_at_the_best_cone():
     for M in (2, 3, 5):
         beta = fmpq(2, 5)
-        s = cones._root(cones.cone().stationarity(M), beta)
+        s = sufficiency._root(sufficiency.cone().stationarity(M), beta)
         p = point(M, "0.4", s)
         with ctx.workprec(80):
-            H = cones.hessian(p)
+            H = sufficiency.hessian(p)
         found = np.array([[float(x) for x in row] for row in H.tolist()])
-        N = cones.rotations(M)
+        N = sufficiency.rotations(M)
         assert N.shape == (M * (M + 1), M * (M - 1) // 2)
         assert np.abs(found @ N).max() < 1e-12
         values = np.linalg.eigvalsh(found)
@@ -63,23 +63,25 @@ def test_rotations_are_flat_at_the_best_cone():
 
 def test_positive_definite_is_seen_and_denied():
     good = arb_mat([[arb(2), arb(1)], [arb(1), arb(2)]])
-    assert cones.positive_definite(good)
-    assert not cones.positive_definite(arb_mat([[arb(1), arb(2)], [arb(2), arb(1)]]))
-    assert not cones.positive_definite(arb_mat([[arb(1), arb(1)], [arb(1), arb(1)]]))
+    assert sufficiency.positive_definite(good)
+    assert not sufficiency.positive_definite(arb_mat([[arb(1), arb(2)], [arb(2), arb(1)]]))
+    assert not sufficiency.positive_definite(arb_mat([[arb(1), arb(1)], [arb(1), arb(1)]]))
     wide = arb(0, 1)
-    assert not cones.positive_definite(arb_mat([[1 + wide, wide], [wide, 1 + wide]]))
-    assert not cones.positive_definite(arb_mat([[arb.nan(), arb(0)], [arb(0), arb(1)]]))
+    assert not sufficiency.positive_definite(arb_mat([[1 + wide, wide], [wide, 1 + wide]]))
+    assert not sufficiency.positive_definite(arb_mat([[arb.nan(), arb(0)], [arb(0), arb(1)]]))
 
 
 def test_two_heights_would_be_seen():
     """A stationarity with a second change of sign is not one height."""
-    claim = cones.cone()
-    wavy = cones.replace(claim, stationarity=lambda M: claim.stationarity(M) * (10 * S - 9))
-    found = cones._one_height(wavy, 3, fmpq(2, 5), 0.5683)
+    claim = sufficiency.cone()
+    wavy = sufficiency.replace(claim, stationarity=lambda M: claim.stationarity(M) * (10 * S - 9))
+    found = sufficiency._one_height(wavy, 3, fmpq(2, 5), 0.5683)
     assert found.outcome is Outcome.FAILS
 
 
 @pytest.mark.slow
 def test_larger_networks():
-    finding = cones.certificate(cones.cone(), sizes=(7, 8, 10), grid=(fmpq(1, 5), fmpq(4, 5)))
+    finding = sufficiency.certificate(
+        sufficiency.cone(), sizes=(7, 8, 10), grid=(fmpq(1, 5), fmpq(4, 5))
+    )
     assert finding.outcome is Outcome.HOLDS, finding.figure
