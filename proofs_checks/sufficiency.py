@@ -1,4 +1,4 @@
-"""Claim E4s (theory.md 4): at the best cone F is strictly convex but for the rotations about μ.
+"""Claim E4d (theory.md 4): at the best cone F is strictly convex but for the rotations about μ.
 
 With unit φ_j = s v + sqrt(1 - s²) e_j and θ_j = r φ_j, and every derivative of K at (1, 1, ρ):
 
@@ -312,7 +312,7 @@ def _doubled(M: int) -> sympy.Expr:
 
 
 E4S = Claim[Cone](
-    id="E4s",
+    id="E4d",
     title="Second-order sufficiency at the best cone",
     statement=(
         r"\text{ReLU},\ M=2,\dots,6,\ \beta\in\{\tfrac1{20},\tfrac2{20},\dots,\tfrac{19}{20}\},\ "
