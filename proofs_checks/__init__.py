@@ -5,6 +5,7 @@ from proofs_checks import (
     energy,
     etf_inequalities,
     etf_jensen,
+    etf_others,
     etf_regions,
     etf_tangents,
     etf_theorem,
@@ -33,6 +34,7 @@ REGISTRY = Registry(
         *etf_theorem.CLAIMS,
         *etf_values.CLAIMS,
         *etf_unique.CLAIMS,
+        *etf_others.CLAIMS,
         *mutator.CLAIMS,
     )
 )
