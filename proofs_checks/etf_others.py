@@ -15,7 +15,7 @@ from symcomp.kernels import DualKernel, dual_kernel
 
 Array: TypeAlias = NDArray[np.float64]
 
-NAMES = ("leaky_relu:slope=1/10", "leaky_relu:slope=1/2", "leaky_relu:slope=-1/2", "Max(0,x)**2")
+NAMES = ("leaky_relu:slope=1/10", "leaky_relu:slope=-1/2", "Max(0,x)**2")
 CASES = ((2, "1/5"), (3, "2/5"), (5, "7/10"))
 
 
@@ -77,7 +77,7 @@ E4K = Claim(
     id="E4k",
     title="The equiangular cone for leaky ReLU and ReLU², b = 1 (conjecture)",
     statement=(
-        r"\sigma\text{ leaky ReLU of slope }\tfrac1{10},\tfrac12,-\tfrac12\text{ or ReLU}^2,\ "
+        r"\sigma\text{ leaky ReLU of slope }\tfrac1{10},-\tfrac12\text{ or ReLU}^2,\ "
         r"b_j=1,\ d\ge M:\quad\min_\theta F/\tau^{2k}=\min_s\kappa(\beta^2)-\frac{\kappa(\beta "
         r"s)^2}{E(s)}"
     ),
