@@ -35,9 +35,10 @@ from proofs_checks import etf_forms, replay, replay_etf, replay_height
 from proofs_checks.cache import versions
 from proofs_checks.checks import combine
 from proofs_checks.ledger import Finding, Outcome
-from proofs_checks.storage import certificate_folder, replace_file
+from proofs_checks.storage import certificate_folder
 from symcomp.balls import compiled
 from symcomp.errors import ArgumentError, SymcompError
+from symcomp.storage import replace_file
 
 Box = tuple[tuple[fmpq, fmpq], ...]
 Label = tuple[str, tuple[fmpq, ...]]
