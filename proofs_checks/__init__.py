@@ -8,6 +8,7 @@ from proofs_checks import (
     energy,
     etf_inequalities,
     etf_jensen,
+    etf_others,
     etf_rates,
     etf_regions,
     etf_tangents,
@@ -59,6 +60,7 @@ REGISTRY = Registry(
         *sufficiency.CLAIMS,
         *etf_rates.CLAIMS,
         *etf_unique.CLAIMS,
+        *etf_others.CLAIMS,
         *mutator.CLAIMS,
     )
 )

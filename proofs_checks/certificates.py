@@ -33,6 +33,7 @@ from flint import arb, fmpq
 
 from proofs_checks import etf_forms, replay, replay_etf, replay_height
 from proofs_checks.cache import versions
+from proofs_checks.checks import combine
 from proofs_checks.ledger import Finding, Outcome
 from proofs_checks.storage import certificate_folder
 from symcomp.balls import compiled
@@ -119,6 +120,11 @@ def checked(name: str) -> Finding:
     except OSError as error:
         return Finding(Outcome.UNDECIDED, f"{path.name}: {error.strerror}")
     return finding(text, known(name).theorem)
+
+
+def tied(name: str, ties: Finding) -> Finding:
+    """The certificate NAME, and ``ties``: that the claim is what the checker checks."""
+    return ties if ties.outcome is Outcome.FAILS else combine(ties, checked(name))
 
 
 def finding(text: str, theorem: replay.Theorem) -> Finding:

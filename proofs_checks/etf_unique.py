@@ -59,13 +59,13 @@ def _height_proof(claim: SingleHeight, _: Settings) -> Finding:
     P > 0 decreases. So s G' < 0 follows from (U), certified for all s in (0, 1) and all M >= 2.
     """
     top = fmpq(22, 7)
-    return combine(
+    ties = combine(
         identities([*_slope_rows(claim), *_bend_rows(claim), *_checker_rows(claim)]),
         certify(_below(_NUMERATOR), [(fmpq(3, 2), fmpq(27, 10))]),
         certify(_below(sympy.diff(_DENOMINATOR, PSI)), [(fmpq(27, 10), top)]),
         certify(_below(-sympy.diff(_NUMERATOR, PSI)), [(fmpq(27, 10), top)]),
-        certificates.checked("U"),
     )
+    return certificates.tied("U", ties)
 
 
 _NUMERATOR = height(PSI) - PSI**2 * sin(PSI)
