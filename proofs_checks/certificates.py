@@ -31,7 +31,7 @@ import flint
 import sympy
 from flint import arb, fmpq
 
-from proofs_checks import etf_forms, replay, replay_etf
+from proofs_checks import etf_forms, replay, replay_etf, replay_signs, search_signs
 from proofs_checks.cache import versions
 from proofs_checks.ledger import Finding, Outcome
 from proofs_checks.storage import certificate_folder, replace_file
@@ -290,4 +290,5 @@ SEARCHES: dict[str, Search] = {
         {"y": by_sign("positive", etf_forms.first_inequality(_Y), _Y), "e": _near_pi},
     ),
     "V2": Search(replay_etf.V2, {"interior": _inside, "corner": _corner}, whole={"corner": ("x",)}),
+    "B4": Search(replay_signs.B4, search_signs.charts(), bits=64),
 }

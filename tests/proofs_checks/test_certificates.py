@@ -55,7 +55,7 @@ def test_a_search_for_something_false_ends(monkeypatch):
 
 
 def test_unknown_names():
-    with pytest.raises(ArgumentError, match="found 'V9', expected one of V1, V2"):
+    with pytest.raises(ArgumentError, match="found 'V9', expected one of V1, V2, B4"):
         certificates.make("V9")
 
 

@@ -30,7 +30,7 @@ def data(name):
 
 
 def check(certificate, name):
-    return replay.replay(json.dumps(certificate), replay_etf.THEOREMS[name])
+    return replay.replay(json.dumps(certificate), certificates.known(name).theorem)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
@@ -84,7 +84,8 @@ def test_a_narrowed_box_is_refused(name):
 def chosen(name):
     draw = random.Random(1)
     charts = data(name)["charts"]
-    return [(c, draw.randrange(len(charts[c]["boxes"]))) for c in charts]
+    # the checker takes the charts in turn and stops at the first problem, so early ones are cheap
+    return [(c, draw.randrange(len(charts[c]["boxes"]))) for c in [*charts][:3]]
 
 
 def test_swapped_boxes_are_refused():
