@@ -6,6 +6,7 @@ from proofs_checks import (
     etf_inequalities,
     etf_jensen,
     etf_regions,
+    etf_signs,
     etf_tangents,
     etf_theorem,
     frames,
@@ -29,6 +30,7 @@ REGISTRY = Registry(
         *etf_inequalities.CLAIMS,
         *etf_regions.CLAIMS,
         *etf_theorem.CLAIMS,
+        *etf_signs.CLAIMS,
         *mutator.CLAIMS,
     )
 )
