@@ -119,11 +119,11 @@ def curvature(beta: Any, s: Any, f: Roots) -> Any:
     k, total = PANELS, 0
     for i in range(k + 1):
         y = beta * (s + f.number(i, k) * (1 - s))
-        total = total + _weight(i, f) * h2(y, f)
+        total = total + weight(i, f) * h2(y, f)
     return total
 
 
-def _weight(i: int, f: Roots) -> Any:
+def weight(i: int, f: Roots) -> Any:
     """∫ (1 - θ) times the piecewise linear function that is 1 at i/k and 0 at the other nodes."""
     k = PANELS
     inner = f.number(k - i, k * k)
@@ -139,21 +139,9 @@ def quotient(t: Any, f: Roots) -> Any:
     return 1 / total
 
 
-def room(m: int, beta: Any, s: Any, f: Roots) -> Any:
-    """Right minus left of (C)."""
-    left = f.pi / 2 * quotient(mean(m, s), f) + s * s
-    return s * h1(beta * s, f) - 2 * beta * curvature(beta, s, f) * left
-
-
-def pull(m: int, beta: Any, s: Any, f: Roots) -> Any:
-    """g(s)."""
-    return beta * h1(beta * s, f) / (s * h1(mean(m, s), f))
-
-
-def gain(m: int, beta: Any, s: Any, best: Any, f: Roots) -> Any:
-    """Left side of (slack), with V at the height ``best``."""
-    g = pull(m, beta, s, f)
-    return cone(m, beta, best, f) + g * g * energy(m, s, f) - 2 * g * h(beta * s, f)
+def price(m: int, s: Any, g: Any, excess: Any, f: Roots) -> Any:
+    """Upper bound of the right side of (slack): 1/κ <= 4π."""
+    return 2 * excess * g * (1 - s * s) / (m - 1) + f.number(m - 1, m) * excess * excess * 4 * f.pi
 
 
 # ------------------------------------------------------------------ the same over b and x
@@ -310,10 +298,9 @@ def certain(form: Scaled, side: Side, cell: Side, y: fmpq) -> bool:
     s = b * x
     excess = form.beta(b) * b * -margin / 2 * _most(mean(m, s), field)
     pull_ = form.pull(b, x, field)
-    price = 2 * excess * pull_ * (1 - s * s) / (m - 1)
-    price += fmpq(m - 1, m) * excess * excess * 4 * field.pi
+    asked = price(m, s, pull_, excess, field)
     left = lower(lambda b, x, f: form.gain(b, x, y, f), (side, cell))
-    return bool(margin.is_finite() and left > price)
+    return bool(margin.is_finite() and left > asked)
 
 
 def _most(t: arb, f: Roots) -> arb:
