@@ -27,7 +27,7 @@ from itertools import pairwise
 from math import comb
 from typing import Any
 
-from flint import arb, arb_series, fmpq
+from flint import arb, arb_series, ctx, fmpq
 
 from proofs_checks.replay import Box, Chart, Side, Theorem, capped, hull
 
@@ -199,27 +199,28 @@ def lower(f: Formula, box: Box) -> arb:
     with capped(2):
         for i, side in enumerate(sides):
             moved = [arb_series([s, int(j == i)], 2) for j, s in enumerate(sides)]
-            value += _coefficient(f, moved, 1) * (side - arb(middle[i]))
+            value += _coefficients(f, moved)[1] * (side - arb(middle[i]))
     return arb(value.lower())
 
 
 def taylor_positive(f: Formula, side: Side) -> bool:
     """f > 0 on an interval: its Taylor polynomial at the middle, the last coefficient over all."""
-    over, middle = hull(side), (side[0] + side[1]) / 2
+    over, middle = hull(side), arb((side[0] + side[1]) / 2)
     with capped(ORDER + 1):
-        at = f(arb_series([arb(middle), 1], ORDER + 1), roots())
-        total = _coefficient(f, [arb_series([over, 1], ORDER + 1)], ORDER)
+        total = _coefficients(f, [arb_series([over, 1], ORDER + 1)])[ORDER]
+        at = _coefficients(f, [arb_series([middle, 1], ORDER + 1)])
     for k in reversed(range(ORDER)):
         total = total * (over - middle) + at[k]
     return bool(total > 0)
 
 
-def _coefficient(f: Formula, at: Sequence[arb_series], k: int) -> arb:
-    """The coefficient of x^k; no number where a denominator may vanish."""
+def _coefficients(f: Formula, at: Sequence[arb_series]) -> Sequence[arb]:
+    """The coefficients of f; no numbers where a denominator may vanish or terms are lost."""
     try:
-        return arb(f(*at, roots())[k])
+        series = f(*at, roots())
     except ValueError:
-        return arb.nan()
+        return [arb.nan()] * ctx.cap
+    return [arb(series[k]) if series.prec >= ctx.cap else arb.nan() for k in range(ctx.cap)]
 
 
 # ------------------------------------------------------------------ the charts
