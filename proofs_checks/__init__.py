@@ -11,6 +11,8 @@ from proofs_checks import (
     etf_others,
     etf_rates,
     etf_regions,
+    etf_signs,
+    etf_signs_small,
     etf_tangents,
     etf_theorem,
     etf_unique,
@@ -61,6 +63,8 @@ REGISTRY = Registry(
         *etf_rates.CLAIMS,
         *etf_unique.CLAIMS,
         *etf_others.CLAIMS,
+        *etf_signs.CLAIMS,
+        *etf_signs_small.CLAIMS,
         *mutator.CLAIMS,
     )
 )

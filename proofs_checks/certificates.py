@@ -31,7 +31,7 @@ import flint
 import sympy
 from flint import arb, fmpq
 
-from proofs_checks import etf_forms, replay, replay_etf, replay_height
+from proofs_checks import etf_forms, replay, replay_etf, replay_height, replay_signs, search_signs
 from proofs_checks.cache import versions
 from proofs_checks.checks import combine
 from proofs_checks.ledger import Finding, Outcome
@@ -328,4 +328,5 @@ SEARCHES: dict[str, Search] = {
     ),
     "V2": Search(replay_etf.V2, {"interior": _inside, "corner": _corner}, whole={"corner": ("x",)}),
     "U": Search(replay_height.U, {"all": _heights}),
+    "B4": Search(replay_signs.B4, search_signs.charts(), bits=64),
 }

