@@ -17,6 +17,7 @@ from symcomp.kernels import DualKernel
 from symcomp.printing import (
     ALPHA,
     CORRELATION,
+    GAP,
     ROOT,
     RU,
     RV,
@@ -136,18 +137,22 @@ def _bent(by_c: sympy.Expr, own: sympy.Expr, by_qv: sympy.Expr) -> dict[str, sym
     """
     slope, pull = in_lengths(by_c, QU, QV, C), in_lengths(own, QU, QV, C)
     cross = CORRELATION * RU * RV * slope
-    exchange = {RU: RV, RV: RU}
-    B = slope.diff(RV) / RV
+    exchange = {RU: RV, RV: RU, GAP: -GAP}
     bent = {
-        "by_qu": ((pull - cross) / (2 * RV**2)).xreplace(exchange),
-        "by_qv": (pull - cross) / (2 * RV**2),
         "A": slope.diff(CORRELATION) / (RU * RV),
-        "B": B,
-        "turned": B.xreplace(exchange),
+        "B": slope.diff(RV) / RV,
         "G": (RV * pull.diff(RV) - 2 * pull + cross) / RV**4,
     }
-    found = {name: small(gathered(expr)) for name, expr in bent.items()}
-    return found | {"by_qv": by_qv, "A": floored(found["A"])}
+    A, B, G = (small(gathered(expr)) for expr in bent.values())
+    by_qu, turned = (expr.xreplace(exchange) for expr in (by_qv, B))
+    return {
+        "by_qu": by_qu,
+        "by_qv": by_qv,
+        "A": floored(A),
+        "B": B,
+        "turned": turned,
+        "G": G,
+    }
 
 
 def _arrays(n: int) -> str:
