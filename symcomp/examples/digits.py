@@ -112,7 +112,7 @@ def compressed(t: Task, M: int) -> TwoLayerNetwork:
         np.cov(t.train.T, bias=True),
         seed=t.seed,
         starts=1,
-        tol=1e-5,
+        tol=1e-4,
         module=t.module,
     ).network
 
