@@ -24,6 +24,7 @@ from symcomp.runs import Row, Run, Table
 __all__ = ["grid", "measure", "sweep"]
 
 _BLOCK = 4096  # rows of the target treated at a time
+_TOL = 1e-6  # of the gradient, so that a minimum is right to its square, some 1e-12
 
 
 def grid(
@@ -68,7 +69,7 @@ def measure(run: Run) -> Row:
     problem = Problem.of(TwoLayerNetwork(W), Inputs.standard(run.d), module)
     ready = time.perf_counter()
     start = best.weights(mu, np.random.default_rng(run.seed))
-    found = minimise(problem, run.M, starts=run.starts, seed=run.seed, first=start)
+    found = minimise(problem, run.M, starts=run.starts, seed=run.seed, first=start, tol=_TOL)
     done = time.perf_counter()
     at_optimum = problem.slopes(start, np.ones(run.M))[0]
     units = found.Theta / found.norms[:, None]
