@@ -7,6 +7,7 @@ from proofs_checks import (
     etf_jensen,
     etf_regions,
     etf_signs,
+    etf_signs_small,
     etf_tangents,
     etf_theorem,
     frames,
@@ -31,6 +32,7 @@ REGISTRY = Registry(
         *etf_regions.CLAIMS,
         *etf_theorem.CLAIMS,
         *etf_signs.CLAIMS,
+        *etf_signs_small.CLAIMS,
         *mutator.CLAIMS,
     )
 )

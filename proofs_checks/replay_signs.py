@@ -27,7 +27,7 @@ from itertools import pairwise
 from math import comb
 from typing import Any
 
-from flint import arb, arb_series, fmpq
+from flint import arb, arb_series, ctx, fmpq
 
 from proofs_checks.replay import Box, Chart, Side, Theorem, capped, hull
 
@@ -119,11 +119,11 @@ def curvature(beta: Any, s: Any, f: Roots) -> Any:
     k, total = PANELS, 0
     for i in range(k + 1):
         y = beta * (s + f.number(i, k) * (1 - s))
-        total = total + _weight(i, f) * h2(y, f)
+        total = total + weight(i, f) * h2(y, f)
     return total
 
 
-def _weight(i: int, f: Roots) -> Any:
+def weight(i: int, f: Roots) -> Any:
     """∫ (1 - θ) times the piecewise linear function that is 1 at i/k and 0 at the other nodes."""
     k = PANELS
     inner = f.number(k - i, k * k)
@@ -139,21 +139,9 @@ def quotient(t: Any, f: Roots) -> Any:
     return 1 / total
 
 
-def room(m: int, beta: Any, s: Any, f: Roots) -> Any:
-    """Right minus left of (C)."""
-    left = f.pi / 2 * quotient(mean(m, s), f) + s * s
-    return s * h1(beta * s, f) - 2 * beta * curvature(beta, s, f) * left
-
-
-def pull(m: int, beta: Any, s: Any, f: Roots) -> Any:
-    """g(s)."""
-    return beta * h1(beta * s, f) / (s * h1(mean(m, s), f))
-
-
-def gain(m: int, beta: Any, s: Any, best: Any, f: Roots) -> Any:
-    """Left side of (slack), with V at the height ``best``."""
-    g = pull(m, beta, s, f)
-    return cone(m, beta, best, f) + g * g * energy(m, s, f) - 2 * g * h(beta * s, f)
+def price(m: int, s: Any, g: Any, excess: Any, f: Roots) -> Any:
+    """Upper bound of the right side of (slack): 1/κ <= 4π."""
+    return 2 * excess * g * (1 - s * s) / (m - 1) + f.number(m - 1, m) * excess * excess * 4 * f.pi
 
 
 # ------------------------------------------------------------------ the same over b and x
@@ -211,27 +199,28 @@ def lower(f: Formula, box: Box) -> arb:
     with capped(2):
         for i, side in enumerate(sides):
             moved = [arb_series([s, int(j == i)], 2) for j, s in enumerate(sides)]
-            value += _coefficient(f, moved, 1) * (side - arb(middle[i]))
+            value += _coefficients(f, moved)[1] * (side - arb(middle[i]))
     return arb(value.lower())
 
 
 def taylor_positive(f: Formula, side: Side) -> bool:
     """f > 0 on an interval: its Taylor polynomial at the middle, the last coefficient over all."""
-    over, middle = hull(side), (side[0] + side[1]) / 2
+    over, middle = hull(side), arb((side[0] + side[1]) / 2)
     with capped(ORDER + 1):
-        at = f(arb_series([arb(middle), 1], ORDER + 1), roots())
-        total = _coefficient(f, [arb_series([over, 1], ORDER + 1)], ORDER)
+        total = _coefficients(f, [arb_series([over, 1], ORDER + 1)])[ORDER]
+        at = _coefficients(f, [arb_series([middle, 1], ORDER + 1)])
     for k in reversed(range(ORDER)):
         total = total * (over - middle) + at[k]
     return bool(total > 0)
 
 
-def _coefficient(f: Formula, at: Sequence[arb_series], k: int) -> arb:
-    """The coefficient of x^k; no number where a denominator may vanish."""
+def _coefficients(f: Formula, at: Sequence[arb_series]) -> Sequence[arb]:
+    """The coefficients of f; no numbers where a denominator may vanish or terms are lost."""
     try:
-        return arb(f(*at, roots())[k])
+        series = f(*at, roots())
     except ValueError:
-        return arb.nan()
+        return [arb.nan()] * ctx.cap
+    return [arb(series[k]) if series.prec >= ctx.cap else arb.nan() for k in range(ctx.cap)]
 
 
 # ------------------------------------------------------------------ the charts
@@ -310,10 +299,9 @@ def certain(form: Scaled, side: Side, cell: Side, y: fmpq) -> bool:
     s = b * x
     excess = form.beta(b) * b * -margin / 2 * _most(mean(m, s), field)
     pull_ = form.pull(b, x, field)
-    price = 2 * excess * pull_ * (1 - s * s) / (m - 1)
-    price += fmpq(m - 1, m) * excess * excess * 4 * field.pi
+    asked = price(m, s, pull_, excess, field)
     left = lower(lambda b, x, f: form.gain(b, x, y, f), (side, cell))
-    return bool(margin.is_finite() and left > price)
+    return bool(margin.is_finite() and left > asked)
 
 
 def _most(t: arb, f: Roots) -> arb:
