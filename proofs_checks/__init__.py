@@ -3,6 +3,7 @@
 from proofs_checks import (
     catalogue,
     energy,
+    etf_beyond,
     etf_inequalities,
     etf_jensen,
     etf_regions,
@@ -33,6 +34,7 @@ REGISTRY = Registry(
         *etf_theorem.CLAIMS,
         *etf_signs.CLAIMS,
         *etf_signs_small.CLAIMS,
+        *etf_beyond.CLAIMS,
         *mutator.CLAIMS,
     )
 )
