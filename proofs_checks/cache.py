@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from proofs_checks.ledger import Claim, Finding, Outcome, Settings
-from proofs_checks.storage import certificate_folder, replace_file
+from proofs_checks.storage import certificate_folder
+from symcomp.storage import replace_file
 
 DISTRIBUTIONS = ("symcomp", "hypothesis", "mpmath", "numpy", "python-flint", "scipy", "sympy")
 

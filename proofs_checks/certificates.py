@@ -15,7 +15,7 @@ A box is a list: its alternative, then the low and the high end of each variable
 witnesses, rational numbers that the test of the alternative asks for. Numbers are strings such as
 "3/8" or "-2". The boxes of a chart fill its domain exactly; which charts, domains and alternatives
 there are, and what each of them means, is up to the theorem, which the checker holds (``replay``
-for the checking, ``replay_etf`` for the theorems V1 and V2), never the file.
+for the checking, ``replay_etf`` for V1 and V2, ``replay_height`` for U), never the file.
 
 The search below only proposes boxes. It evaluates SymPy expressions in balls and shares nothing
 with the checker but python-flint. A new theorem needs: a ``replay.Theorem``, a ``Search`` here or
@@ -31,12 +31,14 @@ import flint
 import sympy
 from flint import arb, fmpq
 
-from proofs_checks import etf_forms, replay, replay_etf, replay_signs, search_signs
+from proofs_checks import etf_forms, replay, replay_etf, replay_height, replay_signs, search_signs
 from proofs_checks.cache import versions
+from proofs_checks.checks import combine
 from proofs_checks.ledger import Finding, Outcome
-from proofs_checks.storage import certificate_folder, replace_file
+from proofs_checks.storage import certificate_folder
 from symcomp.balls import compiled
 from symcomp.errors import ArgumentError, SymcompError
+from symcomp.storage import replace_file
 
 Box = tuple[tuple[fmpq, fmpq], ...]
 Label = tuple[str, tuple[fmpq, ...]]
@@ -120,14 +122,19 @@ def checked(name: str) -> Finding:
     return finding(text, known(name).theorem)
 
 
+def tied(name: str, ties: Finding) -> Finding:
+    """The certificate NAME, and ``ties``: that the claim is what the checker checks."""
+    return ties if ties.outcome is Outcome.FAILS else combine(ties, checked(name))
+
+
 def finding(text: str, theorem: replay.Theorem) -> Finding:
     """What the checker says of a certificate; one that it does not accept decides nothing."""
     done = replay.replay(text, theorem)
+    if not done.holds:
+        return Finding(Outcome.UNDECIDED, f"the certificate is refused: {done.problem}")
     count = sum(done.boxes.values())
     parts = ", ".join(f"{number} {label}" for label, number in done.boxes.items())
     figure = f"{count} boxes replayed ({parts}) at {json.loads(text)['bits']} bits"
-    if not done.holds:
-        return Finding(Outcome.UNDECIDED, f"the certificate is refused: {done.problem}")
     return Finding(Outcome.HOLDS, figure, count, count, count)
 
 
@@ -284,11 +291,42 @@ def _corner() -> Decide:
     return decide
 
 
+# ------------------------------------------------------------------ U
+
+
+def _heights() -> Decide:
+    """(U) from ψ as a function of r and ε, with 1/32 to spare for the checker's own enclosures."""
+    r, eps = sympy.symbols("r epsilon", positive=True)
+    a, root = sympy.pi * r / 2, sympy.sqrt(2 * (1 - eps))
+    w, psi = sympy.cos(a) ** 2, sympy.pi - 2 * sympy.asin(sympy.sin(a) / root)
+    below = eps * sympy.pi + (1 - eps) * etf_forms.height(psi)
+    slow = sympy.sin(a) * (1 - 2 * w * psi / below)
+    crude = sympy.sin(a) * (1 - 2 * w / eps)
+    far = sympy.pi - a
+    bend = sympy.cos(a) * (1 / far - far * sympy.sin(a) / etf_forms.height(far))
+    # sin ψ = 2 sin θ cos θ, with sin θ = sin a/root, takes sin a out of the quotient
+    half = (sympy.pi - psi) / 2
+    steep = w * root / ((1 - eps) * psi * sympy.cos(half))
+    forms = {
+        name: [MeanValue(f - sympy.Rational(1, 32), [r, eps]) for f in (expr, expr - bend)]
+        for name, expr in (("crude", crude), ("slow", slow), ("whole", slow + steep))
+    }
+
+    def decide(box: Box) -> Label | None:
+        if any(high - low > fmpq(1, 16) for low, high in box):
+            return None
+        names = (n for n, pair in forms.items() if all(form.positive(box) for form in pair))
+        return next(((name, ()) for name in names), None)
+
+    return decide
+
+
 SEARCHES: dict[str, Search] = {
     "V1": Search(
         replay_etf.V1,
         {"y": by_sign("positive", etf_forms.first_inequality(_Y), _Y), "e": _near_pi},
     ),
     "V2": Search(replay_etf.V2, {"interior": _inside, "corner": _corner}, whole={"corner": ("x",)}),
+    "U": Search(replay_height.U, {"all": _heights}),
     "B4": Search(replay_signs.B4, search_signs.charts(), bits=64),
 }

@@ -79,14 +79,14 @@ def _calculus(claim: AngleJensen) -> Iterator[Row]:
     yield "B(0) = 0", claim.b.subs(PSI, 0), sympy.S.Zero
     yield "u tends to 1 at 0", sympy.limit(claim.u, PSI, 0, "+"), sympy.S.One
     yield "1/u tends to 0 at π", sympy.limit(1 / claim.u, PSI, pi, "-"), sympy.S.Zero
-    for name, f in (("any F", _F(PSI)), ("F = ψ³", PSI**3)):  # the second can be refuted
-        w, n = claim.w(f), claim.n(f)
-        yield f"(F/sin)' = W/sin²ψ, {name}", sympy.diff(f / sin(PSI), PSI), w / sin(PSI) ** 2
-        yield (
-            f"(W/B)' = sin ψ N/B², {name}",
-            sympy.diff(w / claim.b, PSI),
-            sin(PSI) * n / claim.b**2,
-        )
+    f, free = _F(PSI), sympy.symbols("F_2 F_1 F_0", real=True)
+    swap = [*zip((f.diff(PSI, 2), f.diff(PSI), f), free, strict=True)]
+    w, n = claim.w(f), claim.n(f)
+    for name, left, right in (
+        ("(F/sin)' = W/sin²ψ", sympy.diff(f / sin(PSI), PSI), w / sin(PSI) ** 2),
+        ("(W/B)' = sin ψ N/B²", sympy.diff(w / claim.b, PSI), sin(PSI) * n / claim.b**2),
+    ):
+        yield f"{name}, F'', F', F being free", left.subs(swap), right.subs(swap)
 
 
 def _supporting_line() -> Iterator[Row]:

@@ -93,7 +93,7 @@ def _read(text: str) -> dict[str, Any]:
         data = json.loads(text)
         if data["format"] != FORMAT:
             raise _RejectedError(f"its format is {data['format']!r}, expected {FORMAT!r}")
-        if data["bits"] not in _BITS:
+        if type(data["bits"]) is not int or data["bits"] not in _BITS:
             raise _RejectedError(f"bits: found {data['bits']!r}, expected 53 to 1024")
         return {"bits": data["bits"], "charts": dict(data["charts"])}
     except (ValueError, KeyError, TypeError) as error:
@@ -216,6 +216,8 @@ class Field:
     pi: Any
     sin: Callable[[Any], Any]
     cos: Callable[[Any], Any]
+    sqrt: Callable[[Any], Any] | None = None
+    asin: Callable[[Any], Any] | None = None
 
 
 Formula = Callable[..., Any]
@@ -223,7 +225,9 @@ Formula = Callable[..., Any]
 
 def balls() -> Field:
     """Balls, or power series of balls, at the current precision."""
-    return Field(arb.pi(), lambda x: x.sin(), lambda x: x.cos())
+    return Field(
+        arb.pi(), lambda x: x.sin(), lambda x: x.cos(), lambda x: x.sqrt(), lambda x: x.asin()
+    )
 
 
 def hull(side: Side) -> arb:
@@ -233,6 +237,13 @@ def hull(side: Side) -> arb:
 
 def positive(f: Formula, box: Box) -> bool:
     """f > 0 on the whole box: from its range, or from its middle and its slopes over the box."""
+    try:
+        return _positive(f, box)
+    except ValueError:  # a series that may start with 0 has no inverse
+        return False
+
+
+def _positive(f: Formula, box: Box) -> bool:
     field, sides = balls(), [hull(side) for side in box]
     if f(*sides, field) > 0:
         return True

@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from symcomp.catalogue import Activation, activation, activations
     from symcomp.codegen import generate
-    from symcomp.compression import Compressed, Optimum, compress, optimum
+    from symcomp.compression import Compressed, compress
     from symcomp.errors import SymcompError
     from symcomp.frames import real_etf, simplex_etf
     from symcomp.kernels import DualKernel, dual_kernel
     from symcomp.losses import loss_enclosure
     from symcomp.networks import TwoLayerNetwork
+    from symcomp.optima import Optimum, optimum
 
 _HOME = {
     "Activation": "catalogue",
     "Compressed": "compression",
     "DualKernel": "kernels",
-    "Optimum": "compression",
+    "Optimum": "optima",
     "SymcompError": "errors",
     "TwoLayerNetwork": "networks",
     "activation": "catalogue",
@@ -26,7 +27,7 @@ _HOME = {
     "dual_kernel": "kernels",
     "generate": "codegen",
     "loss_enclosure": "losses",
-    "optimum": "compression",
+    "optimum": "optima",
     "real_etf": "frames",
     "simplex_etf": "frames",
 }

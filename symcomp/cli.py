@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from symcomp.commands.certify import certify
+from symcomp.commands.compress import compress
+from symcomp.commands.plot import plot
+from symcomp.commands.surroundings import one_blas_thread, terminal
+from symcomp.commands.sweep import sweep
 from symcomp.errors import ArgumentError, SymcompError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from proofs_checks.cache import Cache
     from proofs_checks.ledger import Kind, Registry, Settings
     from proofs_checks.runner import Answer, Run
@@ -66,9 +68,6 @@ def main() -> None:
 
     Exit codes: 0 all is well; 1 a claim falls; 2 an error, told in one line; 130 interrupted.
     """
-
-
-main.add_command(certify)
 
 
 # ------------------------------------------------------------------ formulas and code
@@ -130,19 +129,22 @@ def generate(act: str, output: Path | None) -> None:
 @click.option("-M", "M", type=int, required=True, help="number of neurons")
 @click.option("--beta", default="0", show_default=True, help="|E w| / tau, from 0 to 1")
 @click.option("--tau", default="1", show_default=True, help="root of E|w|²")
-def optimum(act: str, M: int, beta: str, tau: str) -> None:
+@click.option("-d", "d", type=int, help="dimension; by default as many as needed")
+def optimum(act: str, M: int, beta: str, tau: str, d: int | None) -> None:
     """Find the best M neurons for the simplified objective F.
 
     Shows the least F, the norm of the neurons, and their cosines with the target's mean and with
-    each other. beta and tau are exact: 0.4 is 2/5.
+    each other. beta and tau are exact: 0.4 is 2/5. In few dimensions without a closed form, the
+    best that a search finds, with a lower bound.
 
     \b
     symcomp optimum relu -M 3
     symcomp optimum relu -M 3 --beta 0.4
+    symcomp optimum relu -M 16 -d 6
     """
     import symcomp
 
-    click.echo(str(symcomp.optimum(act, M, beta=beta, tau=tau)))
+    click.echo(str(symcomp.optimum(act, M, beta=beta, tau=tau, d=d)))
 
 
 # ------------------------------------------------------------------ claims
@@ -166,7 +168,7 @@ def claims(which: tuple[str, ...]) -> None:
         kinds = ", ".join(dict.fromkeys(e.kind.value for e in claim.evidence))
         below = ", ".join(claim.depends_on)
         table.add_row(claim.id, escape(claim.title), below, kinds, str(len(claim.mutants)))
-    _console().print(table)
+    terminal().print(table)
 
 
 _jobs = click.option(
@@ -217,8 +219,19 @@ def check(which: tuple[str, ...], digits: int, jobs: int, fresh: bool) -> None:
     help="folder of the reports",
 )
 @_fresh
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="also print what each chosen claim rests on, with every step of the proofs",
+)
 def verify(
-    which: tuple[str, ...], examples: int, seed: int, jobs: int, out: Path, fresh: bool
+    which: tuple[str, ...],
+    examples: int,
+    seed: int,
+    jobs: int,
+    out: Path,
+    fresh: bool,
+    explain: bool,
 ) -> None:
     """Verify claims by all evidence; write reports.
 
@@ -231,6 +244,7 @@ def verify(
     \b
     symcomp verify
     symcomp verify my_claims.py
+    symcomp verify E1 --explain
     symcomp verify "E*" --examples 1000 --seed 7 --out elsewhere
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -242,6 +256,10 @@ def verify(
         outcome = _run(which, settings, jobs, tuple(Kind), mutants=True, fresh=fresh)
         data = report.experiments(outcome)
         paths = report.write(outcome, out, data)
+        if explain:
+            from proofs_checks.explain import explain as in_words
+
+            click.echo(in_words(outcome))
         _show(outcome)
         for experiment in data:
             click.echo("\n" + report.on_data(experiment))
@@ -300,21 +318,10 @@ def _cache(registry: "Registry", settings: "Settings", fresh: bool) -> "Cache":
 
 @contextmanager
 def _workplace() -> Iterator[None]:
-    """An environment for this process and its workers, entered before NumPy is imported.
-
-    The workers share the cores, so BLAS starts no threads of its own: they would only wait for
-    each other. Hypothesis, which would leave a folder where the user works, gets a passing one.
-    """
-    before = dict(os.environ)
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-            os.environ.setdefault(name, "1")
+    """One BLAS thread, and for Hypothesis, which would leave a folder here, one that passes."""
+    with one_blas_thread(), tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", folder)
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        yield
 
 
 @contextmanager
@@ -322,7 +329,7 @@ def _progress(registry: "Registry", ids: tuple[str, ...]) -> Iterator[Any]:
     """A live bar for every claim, its clock running until it is settled; nothing off a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = _console(stderr=True)
+    console = terminal(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns,
@@ -345,7 +352,7 @@ def _show(outcome: "Run") -> None:
 
     from proofs_checks import report
 
-    console = _console()
+    console = terminal()
     console.print(report.table(outcome))
     for style, line in report.remarks(outcome):
         console.print(escape(line), style=style, highlight=False)
@@ -355,10 +362,5 @@ def _show(outcome: "Run") -> None:
     console.print(f"{claims} in {outcome.seconds:.1f} s; fallen: {fallen}")
 
 
-def _console(*, stderr: bool = False) -> "Console":
-    from rich.console import Console
-
-    console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = 120  # a file has no width of its own
-    return console
+for command in (certify, compress, sweep, plot):
+    main.add_command(command)

@@ -1,12 +1,12 @@
 """Two-layer networks as data, random target weights, and files."""
 
 import os
-import tempfile
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from math import inf, sqrt
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -18,11 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 from symcomp.catalogue import Activation
 from symcomp.catalogue import activation as _activation
 from symcomp.errors import ArgumentError, SymcompError
+from symcomp.storage import replacing
 
 Array: TypeAlias = NDArray[np.float64]
 
 SCALINGS = ("mean", "sum")
-_FIELDS = {"W", "a", "bias", "activation", "scaling"}
+_FIELDS = {"W", "a", "bias", "activation", "scaling", "offset"}
+_LARGEST = 4 << 30  # bytes that a file may unpack to
 
 # i.i.d. entries of mean 0 and variance 1; the Bernoulli-Gaussian entry is 0 with probability 1/2
 LAWS: Mapping[str, Callable[[Generator, tuple[int, ...]], Array]] = MappingProxyType(
@@ -39,9 +41,10 @@ LAWS: Mapping[str, Callable[[Generator, tuple[int, ...]], Array]] = MappingProxy
 
 @dataclass(frozen=True, eq=False, init=False)
 class TwoLayerNetwork:
-    """f(x) = c Σ_i a_i σ(<w_i, x> + bias_i), with c = 1/N (scaling "mean") or 1 ("sum").
+    """f(x) = offset + c Σ_i a_i σ(<w_i, x> + bias_i), with c = 1/N (scaling "mean") or 1 ("sum").
 
-    W is (N, d) with the rows w_i, a is (N,) or (N, k), bias is (N,) or None: read-only float64.
+    W is (N, d) with the rows w_i, a is (N,) or (N, k), bias is (N,) or None, and offset, the bias
+    of the output, is () or (k,) as a has it, or None: read-only float64.
     """
 
     W: Array
@@ -49,6 +52,7 @@ class TwoLayerNetwork:
     bias: Array | None
     activation: Activation
     scaling: str
+    offset: Array | None
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class TwoLayerNetwork:
         bias: ArrayLike | None = None,
         activation: Activation | str | sympy.Expr = "relu",
         scaling: str = "mean",
+        offset: ArrayLike | None = None,
     ) -> None:
         """Copy and check; a defaults to ones, activation is what symcomp.activation takes.
 
@@ -75,7 +80,12 @@ class TwoLayerNetwork:
             raise ArgumentError(f"bias has shape {shift.shape}; expected ({N},)")
         if scaling not in SCALINGS:
             raise ArgumentError(f"scaling is {scaling!r}; expected one of {SCALINGS}")
-        values = (weights, outer, shift, _activation(activation), scaling)
+        constant = None if offset is None else real_array("offset", offset)
+        if constant is not None and constant.shape != outer.shape[1:]:
+            raise ArgumentError(
+                f"offset has shape {constant.shape}; expected {outer.shape[1:]}, as the outputs"
+            )
+        values = (weights, outer, shift, _activation(activation), scaling, constant)
         for field, value in zip(fields(self), values, strict=True):
             object.__setattr__(self, field.name, value)
 
@@ -96,10 +106,12 @@ class TwoLayerNetwork:
             raise ArgumentError(f"X has shape {points.shape}; expected (..., {self.d})")
         hidden = points @ self.W.T if self.bias is None else points @ self.W.T + self.bias
         outputs: Array = self._sigma()(hidden) @ self.a
-        return outputs / self.N if self.scaling == "mean" else outputs
+        if self.scaling == "mean":
+            outputs = outputs / self.N
+        return outputs if self.offset is None else outputs + self.offset
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a .npz file of W, a, bias, activation and scaling; path is replaced whole.
+        """Write a .npz file of W, a, bias, activation, scaling, offset; path is replaced whole.
 
         Raises ArgumentError if the activation has no text that reads back as itself.
         """
@@ -107,31 +119,23 @@ class TwoLayerNetwork:
             raise ArgumentError(f"activation {self.activation.name} cannot be written as text")
         arrays: dict[str, Any] = {"W": self.W, "a": self.a, "scaling": np.array(self.scaling)}
         arrays["activation"] = np.array(self.activation.name)
-        if self.bias is not None:
-            arrays["bias"] = self.bias
-        target = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".npz")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, **arrays)
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        arrays |= {
+            name: value
+            for name, value in (("bias", self.bias), ("offset", self.offset))
+            if value is not None
+        }
+        with replacing(path) as file:
+            np.savez(file, **arrays)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> "TwoLayerNetwork":
         """Read what save wrote; nothing is unpickled. Raises ArgumentError for any other file."""
-        try:
-            with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except (ValueError, EOFError, zipfile.BadZipFile, TypeError) as error:
-            raise ArgumentError(f"path: {path} is not a .npz file of plain arrays") from error
+        arrays: dict[str, Any] = dict(plain_arrays(path))
         unknown = sorted(set(arrays) - _FIELDS)
         if "W" not in arrays or unknown:
             raise ArgumentError(
                 f"path: {path} holds {sorted(arrays)}; expected W and optionally "
-                "a, bias, activation, scaling"
+                "a, bias, activation, scaling, offset"
             )
         texts = {
             name: str(arrays.pop(name)) for name in ("activation", "scaling") if name in arrays
@@ -168,6 +172,40 @@ def draw_weights(
     W = tau * sqrt((1 - beta) * (1 + beta) / d) * LAWS[law](np.random.default_rng(seed), (N, d))
     W[:, 0] += beta * tau
     return W
+
+
+def plain_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """The arrays of a .npz file, of which nothing is unpickled; ArgumentError for any other."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            size = sum(entry.file_size for entry in packed.infolist())
+        arrays: dict[str, Any] = {}
+        if size <= _LARGEST:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+    except _BROKEN as error:
+        raise ArgumentError(f"path: {path} is not a .npz file of plain arrays") from error
+    if size > _LARGEST:
+        raise ArgumentError(f"path: {path} unpacks to {size} bytes; expected at most {_LARGEST}")
+    if not all(isinstance(value, np.ndarray) for value in arrays.values()):
+        raise ArgumentError(f"path: {path} is not a .npz file of plain arrays")
+    return arrays
+
+
+# what zipfile, zlib and NumPy raise for damaged, encrypted or pickled content
+_BROKEN = (
+    ValueError,
+    EOFError,
+    TypeError,
+    KeyError,
+    SyntaxError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+)
 
 
 def _reads_back(act: Activation) -> bool:

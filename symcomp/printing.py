@@ -23,6 +23,7 @@ ONE = sympy.S.One
 
 DIGITS = 40
 _ORDER = 61  # of the Taylor series before it is cut
+_STEEP = {1 / ROOT: 1, ROOT**-3: 3}  # infinite at ρ = ±1
 _WORST = 3  # a series takes over where the terms add up to more than so many times their sum
 
 
@@ -149,7 +150,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Formula:
-    """A function of ρ = -cos ψ: polynomials in ρ times 1, sqrt(1 - ρ²), its inverse, an angle."""
+    """A function of ρ = -cos ψ: polynomials in ρ times 1, powers of sqrt(1 - ρ²), an angle."""
 
     form: Form
     parts: dict[sympy.Expr, sympy.Poly]  # basis element -> coefficient
@@ -159,9 +160,11 @@ class Formula:
     def of(f: Angular, form: Form) -> "Formula | None":
         """f at q = 1; None if it is not of that kind."""
         parts: dict[sympy.Expr, sympy.Poly] = {}
+        if f.expr == 0:
+            return Formula(form, parts, f.c)
         for term in sympy.Add.make_args(sympy.expand(f.expr.subs(ALPHA, form.arcsin))):
             coefficient, basis = term.as_independent(ROOT, ANGLE, as_Add=False)
-            known = basis in (ONE, ROOT, 1 / ROOT, ANGLE)
+            known = basis in (ONE, ROOT, ANGLE, *_STEEP)
             if not known or not coefficient.is_polynomial(f.c) or coefficient.free_symbols - {f.c}:
                 return None
             parts[basis] = parts.get(basis, 0) + sympy.Poly(coefficient, f.c)
@@ -180,12 +183,12 @@ class Formula:
     @property
     def steep(self) -> bool:
         """Whether the function is infinite at ρ = ±1."""
-        return 1 / ROOT in self.parts
+        return any(basis in self.parts for basis in _STEEP)
 
     @property
     def digits(self) -> int:
         """Working precision: DIGITS of f are left a float above ρ = -1, where its terms cancel."""
-        return 2 * DIGITS + 20 * max(int(p.degree()) for p in self.parts.values())
+        return 2 * DIGITS + 20 * max((int(p.degree()) for p in self.parts.values()), default=0)
 
     def at(self, rho: float) -> mpf:
         """f(ρ) to at least DIGITS digits."""
@@ -203,7 +206,8 @@ class Formula:
         return sum(map(abs, values)) / abs(sum(values))
 
     def _terms(self, rho: mpf, sine: mpf, psi: mpf) -> list[mpf]:
-        basis = {ONE: 1, ROOT: sine, 1 / ROOT: 1 / sine if sine else mpmath.inf}
+        basis = {b: sine**-n if sine else mpmath.inf for b, n in _STEEP.items()}
+        basis |= {ONE: 1, ROOT: sine}
         basis[ANGLE] = self.form.of_psi(psi)
         return [basis[b] * mpmath.polyval(p, rho) for b, p in self._numbers.items()]
 
@@ -238,6 +242,8 @@ class Formula:
 
     def code(self, into: str) -> list[str]:
         """Statements that put the function into the array `into`, in place."""
+        if not self.parts:
+            return [f"{into}.fill(0.0)"]
         factor, lines = self._factor(), list[str]()
         for basis, part in sorted(self.parts.items(), key=_length):
             poly = sympy.Poly(part.as_expr() / factor, self.rho)
@@ -260,23 +266,29 @@ class Formula:
         return self.expr.as_independent(self.rho, ROOT, ANGLE, as_Add=False)[0]
 
 
-def formulas(kappa: Angular, slope: Angular) -> tuple[Formula, Formula] | None:
-    """κ and κ' in the form that loses least to cancellation over a grid; None if neither fits."""
-    scores: list[tuple[mpf, tuple[Formula, Formula]]] = []
+def formulas(*functions: Angular) -> tuple[Formula, ...] | None:
+    """κ, κ', κ'' in the form in which the first two lose least to cancellation over a grid.
+
+    None where one of them is not a sum of the terms of `Formula`.
+    """
+    scores: list[tuple[mpf, tuple[Formula, ...]]] = []
     with mpmath.workdps(DIGITS):
         grid = [mpmath.pi * (2 * i + 1) / 128 for i in range(64)]
         for form in (ARCSIN, ARCCOS):
-            first, second = Formula.of(kappa, form), Formula.of(slope, form)
-            if first is None or second is None:
+            found = [Formula.of(f, form) for f in functions]
+            fitting = tuple(f for f in found if f is not None)
+            if len(fitting) < len(found):
                 return None
-            losses = [mpmath.log(f.cancellation(psi)) for f in (first, second) for psi in grid]
-            scores.append((sum(losses), (first, second)))
+            losses = [mpmath.log(f.cancellation(psi)) for f in fitting[:2] for psi in grid]
+            scores.append((sum(losses), fitting))
     return min(scores, key=lambda score: score[0])[1]
 
 
 # ---- orthant probabilities -----------------------------------------------------------------------
 
 RU, RV, BELOW, ABOVE = sympy.symbols("ru rv below above", positive=True)
+FLOORS = {BELOW: sympy.Symbol("floor_below", positive=True)}
+FLOORS |= {ABOVE: sympy.Symbol("floor_above", positive=True)}
 GAP, CORRELATION = sympy.symbols("gap rho", real=True)
 
 
@@ -286,8 +298,36 @@ def polar(expr: sympy.Expr, qu: sympy.Symbol, qv: sympy.Symbol, c: sympy.Symbol)
     What vanishes between equal or opposite rows becomes a multiple of gap, below and above, so
     that these small numbers are not lost in the difference of large ones.
     """
-    expr = expr.subs({qu: RU**2, qv: RV**2, c: CORRELATION * RU * RV}, simultaneous=True)
+    expr = in_lengths(expr, qu, qv, c)
     return _without_poles(_with_tails(expr.replace(_is_polynomial, _small)))
+
+
+def in_lengths(expr: sympy.Expr, qu: sympy.Symbol, qv: sympy.Symbol, c: sympy.Symbol) -> sympy.Expr:
+    """The expression in the lengths and the correlation."""
+    return expr.subs({qu: RU**2, qv: RV**2, c: CORRELATION * RU * RV}, simultaneous=True)
+
+
+def small(expr: sympy.Expr) -> sympy.Expr:
+    """What `polar` gives, of an expression in lengths, its arguments put over one denominator."""
+    expr = expr.replace(_is_quotient, lambda e: sympy.factor(sympy.together(e)))
+    return _without_poles(_with_tails(expr.replace(_is_polynomial, _small)))
+
+
+def floored(expr: sympy.Expr) -> sympy.Expr:
+    """The same with the floors of below and above where a term is divided by their roots."""
+    terms = (sympy.Mul.make_args(term) for term in sympy.Add.make_args(expr))
+    return sympy.Add(
+        *(sympy.Mul(*(f.xreplace(FLOORS) if _is_pole(f) else f for f in term)) for term in terms)
+    )
+
+
+def _is_pole(factor: sympy.Expr) -> bool:
+    return bool(factor.is_Pow and factor.exp.is_negative and factor.base in FLOORS)
+
+
+def _is_quotient(e: sympy.Expr) -> bool:
+    known = {RU, RV, CORRELATION}
+    return bool(e.is_Add and e.free_symbols <= known and e.is_rational_function(*known))
 
 
 def _is_polynomial(e: sympy.Expr) -> bool:
@@ -416,8 +456,9 @@ def _product(poly: sympy.Poly, basis: sympy.Expr, into: str) -> list[str]:
     else:
         lines = [f"{into}.fill({_number(coefficients[0])})"]
     lines += [f"{into} *= {factor}" for factor in factors]
-    if basis == 1 / ROOT:
-        lines.append(f"np.divide({into}, t.sine, out={into}, where=t.sine > 0.0)")
+    if basis in _STEEP:
+        divide = f"np.divide({into}, t.sine, out={into}, where=t.sine > 0.0)"
+        lines += [divide] * _STEEP[basis]
         lines.append(f"{into}[t.sine == 0.0] = 0.0  # infinite there; by convention")
     return lines
 

@@ -1,1 +1,1 @@
-"""Commands of the command line that have a module of their own."""
+"""Commands of the command line, one module each; heavy imports wait inside them."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def certify(name: str, out: Path | None) -> None:
     """Make a ball-arithmetic certificate anew; verify replays it.
 
-    NAME is a theorem with a certificate: V1 or V2, for instance. The search proposes boxes, an
+    NAME is a theorem with a certificate: V1, V2 or U, for instance. The search proposes boxes, an
     independent checker proves that they fill the domain and that each holds, and only then is
     NAME.json written, whole.
 

@@ -1,11 +1,21 @@
 """The text of the generated modules: what does not depend on the activation, with $gaps.
 
-A module is HEADER, one engine (HOMOGENEOUS or GENERAL) and INTERFACE. The engines offer the same
-names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`, `_entries`,
-`_values` and `_values_and_pulls`. Every module needs NumPy
-alone, and SciPy where erf or Φ₂ occur.
+A module is HEADER, one engine (HOMOGENEOUS, GENERAL or TABULATED) with its errors, EXPANSION,
+INTERFACE and one engine for biases (BIASED with SMOOTH_PAIRS or SPLINE, or UNBIASED). The engines
+offer the same names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`,
+`_entries`, `_values`, `_values_and_pulls`, `_sum_error`, `_expanded`, `_Move` and `_tangents`.
+Every module needs NumPy alone, and SciPy where erf or Φ₂ occur.
 """
 
+from symcomp.skeletons.biased import BIASED, HOOKS, SMOOTH_PAIRS, UNBIASED
+from symcomp.skeletons.errors import (
+    FROM_SLOPE,
+    FROM_TURN,
+    GENERAL_ERRORS,
+    HOMOGENEOUS_ERRORS,
+    TURN_ERROR,
+)
+from symcomp.skeletons.expansion import EXPANSION, NO_EXPANSION
 from symcomp.skeletons.general import (
     ALPHA,
     GENERAL,
@@ -13,9 +23,12 @@ from symcomp.skeletons.general import (
     PLAIN_FUNCTION,
     POLAR,
     POLAR_CALL,
+    POLAR_FLOOR,
     ROOT,
+    SHORTEST,
 )
 from symcomp.skeletons.header import HEADER
+from symcomp.skeletons.hessian import GENERAL_HESSIAN, HOMOGENEOUS_HESSIAN, WIDE, ZERO_ROWS
 from symcomp.skeletons.homogeneous import (
     ANGLES,
     FLAT_ANGLES,
@@ -25,25 +38,69 @@ from symcomp.skeletons.homogeneous import (
     NEARLY_OPPOSITE,
     SERIES,
     SHARPEN,
+    SHARPEN_IF,
 )
 from symcomp.skeletons.interface import INTERFACE
+from symcomp.skeletons.splines import (
+    CURVES_LINE,
+    JUMPS,
+    JUMPS_LINE,
+    ORTHANTS,
+    PROBABILITY,
+    RAMPS,
+    RAMPS_LINE,
+    SPLINE,
+    WITHOUT_BIASES,
+)
+from symcomp.skeletons.tabulated import PART, TABULATED, TABULATED_IMPORTS, TABULATED_REST
 
 __all__ = [
     "ALPHA",
     "ANGLES",
+    "BIASED",
+    "CURVES_LINE",
+    "EXPANSION",
     "FLAT_ANGLES",
+    "FROM_SLOPE",
+    "FROM_TURN",
     "FUNCTION",
     "GENERAL",
+    "GENERAL_ERRORS",
+    "GENERAL_HESSIAN",
     "GUARDS",
     "HEADER",
     "HOMOGENEOUS",
+    "HOMOGENEOUS_ERRORS",
+    "HOMOGENEOUS_HESSIAN",
     "HOMOGENEOUS_IMPORTS",
+    "HOOKS",
     "INTERFACE",
+    "JUMPS",
+    "JUMPS_LINE",
     "NEARLY_OPPOSITE",
+    "NO_EXPANSION",
+    "ORTHANTS",
+    "PART",
     "PLAIN_FUNCTION",
     "POLAR",
     "POLAR_CALL",
+    "POLAR_FLOOR",
+    "PROBABILITY",
+    "RAMPS",
+    "RAMPS_LINE",
     "ROOT",
     "SERIES",
     "SHARPEN",
+    "SHARPEN_IF",
+    "SHORTEST",
+    "SMOOTH_PAIRS",
+    "SPLINE",
+    "TABULATED",
+    "TABULATED_IMPORTS",
+    "TABULATED_REST",
+    "TURN_ERROR",
+    "UNBIASED",
+    "WIDE",
+    "WITHOUT_BIASES",
+    "ZERO_ROWS",
 ]

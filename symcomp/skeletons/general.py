@@ -37,6 +37,14 @@ def _polar(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Array, Array, 
     rho = np.clip(c / ru / rv, -1.0, 1.0)
     return ru, rv, rv - ru, rho, np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)
 '''
+POLAR_FLOOR = (  # rows that are parallel up to rounding are taken to be so
+    "rho = np.where(np.minimum(below, above) < 2.0**-48, np.sign(rho), rho)",
+    "below, above = np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)",
+    "floor_below, floor_above = np.maximum(below, 2.0**-50), np.maximum(above, 2.0**-50)",
+)
+SHORTEST = """
+    if probe.variances.min() < 1e-8:
+        raise ValueError("Theta has a row shorter than 1e-4, too short for second derivatives")"""
 POLAR_CALL = "ru, rv, gap, rho, below, above = _polar(qu, qv, c)"
 
 ROOT = ("bound = np.sqrt(qu) * np.sqrt(qv)", "root = np.sqrt((bound - c) * (bound + c))")

@@ -26,12 +26,21 @@ $formulas
 $notes
 """
 
-${imports}from typing import NamedTuple
+${imports}from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 ${scipy}
-__all__ = ["Target", "kernel", "loss", "loss_and_grad", "simplified", "simplified_and_grad"]
+__all__ = [
+    "Target",
+    "hessian_vector_product",
+    "kernel",
+    "loss",
+    "loss_and_grad",
+    "simplified",
+    "simplified_and_grad",
+    "simplified_hessian_vector_product",
+]
 
 Array = NDArray[np.float64]
 

@@ -174,7 +174,7 @@ def _angles(t: _Tile) -> None:
 
 FUNCTION = Template('''
 
-def _$name(t: _Tile) -> None:
+def _$name(t: _Tile$parameter) -> None:
     """$formula."""
     $code
 ''')
@@ -186,7 +186,7 @@ if near.any():
     coefficients = (
 $coefficients
     )
-    t.$name[near] = _series(t.angle[near], $power, coefficients)
+    $into[near] = _series(t.angle[near], $power, coefficients)
 """)
 
 SERIES = '''
@@ -208,11 +208,11 @@ SHARPEN = Template('''
 NEAR = 2.0**-20  # 1 - |ρ| below which rounding in ρ would blur the angle
 
 
-def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes) -> None:
-    """Angles between almost parallel rows, from the chord: |u ∓ v|² + gap = 4 sin²(angle/2)."""
-    if max(t.rho.max(), -t.rho.min()) < 1.0 - NEAR:
+def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes, zone: float) -> None:
+    """Angles where 1 - |ρ| <= zone, from the chord: |u ∓ v|² + gap = 4 sin²(angle/2)."""
+    if max(t.rho.max(), -t.rho.min()) < 1.0 - zone:
         return
-    near = np.argwhere(np.abs(t.rho) >= 1.0 - NEAR)
+    near = np.argwhere(np.abs(t.rho) >= 1.0 - zone)
     for start in range(0, len(near), SIDE):
         j, i = near[start : start + SIDE].T
         sign = np.sign(t.rho[j, i])
@@ -224,3 +224,7 @@ def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes) -> None:
         t.sine[j, i] = np.sin(turn)
         t.angle[j, i] = $of_turn
 ''')
+
+SHARPEN_IF = """
+        if zone:
+            _sharpen(t, some, others, zone)"""

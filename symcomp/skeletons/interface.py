@@ -8,44 +8,108 @@ INTERFACE = '''
 class Target:
     """A target network prepared once; stands wherever W does.
 
-    W is (N, d), a is (N,) or (N, k), default ones; both are copied. Computes here, in tiles, the
-    term N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), which takes O(N² d) time. Raises ValueError as loss does.
+    W is (N, d), a is (N,) or (N, k), default ones, s is (N,). `energy` is
+    N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), known up to ±energy_error, and so is every loss with this
+    target; gradients do not depend on it.
+
+    expand=False: summed over all pairs in tiles, which takes O(N² d) time; energy_error is 0.0,
+    rounding apart. W, a and s are copied.
+    expand=True: enclosed by means of moments in O(N d²) time and O(N + k d²) memory; energy_error
+    is a rigorous bound, rounding included. W is not copied if it is an array or memory map of
+    float32 or float64 (whose rows are zero or of lengths within 2^±400): leave it unchanged then.
+    Raises ValueError as loss does, and for biases or an activation that is not homogeneous where
+    expand is True.
     """
 
-    def __init__(self, W: ArrayLike, a: ArrayLike | None = None) -> None:
-        """Copy, check and sum."""
-        rows = np.array(_matrix("W", W))
+    def __init__(
+        self,
+        W: ArrayLike,
+        a: ArrayLike | None = None,
+        s: ArrayLike | None = None,
+        *,
+        expand: bool = False,
+    ) -> None:
+        """Check and sum."""
+        self.energy_error = 0.0
+        if expand:
+            if s is not None:
+                raise ValueError("s is given and expand is True; expected one of both")
+            self.nodes, self.energy, self.energy_error = _expanded(W, a)
+            self.rows = self.nodes.rows
+            return
+        rows = self.rows = np.array(_matrix("W", W))
         weights = _weights("a", a, len(rows))
+        if s is not None:
+            self.nodes, self.energy = _biased_target(rows, weights, s)
+            return
         self.nodes = _nodes("W", rows, np.ones((len(rows), 1)) if weights is None else weights)
         self.energy = _energy(self.nodes)
 
 
-def kernel(U: ArrayLike, V: ArrayLike) -> Array:
+def kernel(
+    U: ArrayLike, V: ArrayLike, s: ArrayLike | None = None, t: ArrayLike | None = None
+) -> Array:
     """K(u_i, v_j) of the rows of U (m, d) and V (n, d): shape (m, n), float64.
 
+    With biases s (m,) and t (n,): E σ(<u_i, x> + s_i) σ(<v_j, x> + t_j).
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
     left = _matrix("U", U)
     right = _matrix("V", V, left.shape[1])
+    if s is not None or t is not None:
+        return _biased_kernel(left, right, s, t)
     return _entries(
         _nodes("U", left, np.ones((len(left), 1))), _nodes("V", right, np.ones((len(right), 1)))
     )
 
 
+@overload
 def loss(
     W: ArrayLike | Target,
     Theta: ArrayLike,
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
-) -> float:
+    return_error: Literal[False] = False,
+    *,
+    s: ArrayLike | None = None,
+    t: ArrayLike | None = None,
+) -> float: ...
+@overload
+def loss(
+    W: ArrayLike | Target,
+    Theta: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+    *,
+    return_error: Literal[True],
+    s: ArrayLike | None = None,
+    t: ArrayLike | None = None,
+) -> tuple[float, float]: ...
+def loss(
+    W: ArrayLike | Target,
+    Theta: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+    return_error: bool = False,
+    *,
+    s: ArrayLike | None = None,
+    t: ArrayLike | None = None,
+) -> float | tuple[float, float]:
     """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
 
-    W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones. Real
-    numbers of any kind, computed in float64. Without a Target the cost is O((N + M)² d).
+    W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones; biases
+    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. Without a
+    Target the cost is O((N + M)² d).
+    return_error: gives (L, bound) with |computed L - exact L| <= bound for the arguments as they
+    are in float64; `_sum_error` says what the bound rests on. There is none with biases.
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
+    if _has_biases(W, s, t):
+        return _biased_loss(W, Theta, a, b, s, t, return_error)[0]
     nodes, energy, probe = _networks(W, Theta, a, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    known = W.energy_error if isinstance(W, Target) else 0.0
+    return (value, _error(nodes, probe, 8, known)) if return_error else value
 
 
 def loss_and_grad(
@@ -53,24 +117,56 @@ def loss_and_grad(
     Theta: ArrayLike,
     a: ArrayLike | None = None,
     b: ArrayLike | None = None,
-) -> tuple[float, Array, Array]:
-    """L with its gradients in Theta (M, d) and b; arguments and errors as in loss.
+    *,
+    s: ArrayLike | None = None,
+    t: ArrayLike | None = None,
+) -> tuple[float, Array, Array] | tuple[float, Array, Array, Array]:
+    """L with its gradients in Theta (M, d), in b and, where t is given, in t (M,).
 
-    The gradient in b has b's shape; for the default b that is (M,), or (M, k) where k > 1.
+    Arguments and errors as in loss. The gradient in b has b's shape; for the default b that is
+    (M,), or (M, k) where k > 1.
     """
+    if _has_biases(W, s, t):
+        value, by_theta, by_b, by_t = _biased_loss(W, Theta, a, b, s, t)
+        by_b = by_b.reshape(_shape(b, by_b))
+        return (value, by_theta, by_b) if t is None else (value, by_theta, by_b, by_t)
     nodes, energy, probe = _networks(W, Theta, a, b)
     value, by_theta, by_b = _value_and_grad(nodes, energy, probe)
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
-def simplified(tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None) -> float:
+@overload
+def simplified(
+    tau: float,
+    mu: ArrayLike,
+    Theta: ArrayLike,
+    b: ArrayLike | None = None,
+    return_error: Literal[False] = False,
+) -> float: ...
+@overload
+def simplified(
+    tau: float,
+    mu: ArrayLike,
+    Theta: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    return_error: Literal[True],
+) -> tuple[float, float]: ...
+def simplified(
+    tau: float,
+    mu: ArrayLike,
+    Theta: ArrayLike,
+    b: ArrayLike | None = None,
+    return_error: bool = False,
+) -> float | tuple[float, float]:
     """F, the limit of L for many target nodes of mean mu and E|w|² = tau² (S1), at least 0.
 
-    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones.
+    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones. return_error as in loss.
     Raises ValueError for a wrong shape or value, NaN, infinity or entries that are not real.
     """
     nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    return (value, _error(nodes, probe, 48)) if return_error else value
 
 
 def simplified_and_grad(
@@ -82,9 +178,77 @@ def simplified_and_grad(
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
+def hessian_vector_product(
+    W: ArrayLike | Target,
+    Theta: ArrayLike,
+    dTheta: ArrayLike,
+    db: ArrayLike | None = None,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+) -> tuple[Array, Array]:
+    """The second derivative of L at (Theta, b) applied to a direction: (hTheta (M, d), hb like b).
+
+    The direction is dTheta (M, d) and db like b, default zeros: the product is the derivative at
+    t = 0 of the gradients at (Theta + t dTheta, b + t db). Other arguments as in loss; the cost
+    is that of some three gradients, some eight where σ is not homogeneous. What counts as the
+    second derivative where there is none stands at the head of this module. Raises ValueError as
+    loss does, and where the product leaves the range of float64, next to zero rows.
+    """
+    nodes, probe = _two_networks(W, Theta, a, b)
+    move = _move(probe, dTheta, db)
+    by_theta, by_b = _product(nodes, probe, move)
+    return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
+
+
+def simplified_hessian_vector_product(
+    tau: float,
+    mu: ArrayLike,
+    Theta: ArrayLike,
+    dTheta: ArrayLike,
+    db: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+) -> tuple[Array, Array]:
+    """The same of F, (hTheta (M, d), hb (M,)); arguments as in simplified and above."""
+    nodes, _, probe = _simplified_networks(tau, mu, Theta, b)
+    move = _move(probe, dTheta, db)
+    by_theta, by_b = _product(nodes, probe, move)
+    return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
+
+
+def _move(probe: _Nodes, dTheta: ArrayLike, db: ArrayLike | None) -> _Move:
+    """The direction, checked."""
+    M, k = probe.weights.shape
+    rows = _matrix("dTheta", dTheta, probe.rows.shape[1])
+    if len(rows) != M:
+        raise ValueError(f"dTheta has shape {rows.shape}; expected {probe.rows.shape}, as Theta")
+    _require_finite("dTheta", rows)
+    weights = _weights("db", db, M)
+    weights = np.zeros((M, k)) if weights is None else weights
+    if weights.shape[1] != k:
+        raise ValueError(f"db has {weights.shape[1]} outputs; expected {k}, as many as b")
+    return _Move(rows, weights / M)
+
+
+def _product(target: _Nodes, probe: _Nodes, move: _Move) -> tuple[Array, Array]:
+    """The derivatives of both gradients, as _value_and_grad has them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        own, own_pulls = _tangents(probe, probe, move, move)
+        cross, cross_pulls = _tangents(target, probe, None, move)
+        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+    if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
+        raise ValueError("Theta has rows so short or long that the second derivative overflows")
+    return by_theta, by_b
+
+
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
     values = _values(probe, probe) - 2.0 * _values(target, probe)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+
+
+def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
+    """A bound on the error of _value; known is that of an energy by moments, 0 for a sum."""
+    cross, own = (_sum_error(*pair, slack) for pair in ((target, probe), (probe, probe)))
+    return (known or _sum_error(target, target, slack)) + 2.0 * cross + own
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
@@ -113,10 +277,20 @@ def _networks(
     W: ArrayLike | Target, Theta: ArrayLike, a: ArrayLike | None, b: ArrayLike | None
 ) -> tuple[_Nodes, float, _Nodes]:
     """The target's nodes and energy, and the nodes of the other network."""
+    nodes, probe = _two_networks(W, Theta, a, b)
+    return nodes, W.energy if isinstance(W, Target) else _energy(nodes), probe
+
+
+def _two_networks(
+    W: ArrayLike | Target, Theta: ArrayLike, a: ArrayLike | None, b: ArrayLike | None
+) -> tuple[_Nodes, _Nodes]:
+    """The nodes of the target and of the other network."""
     outer_a: Array | None
     if isinstance(W, Target):
         if a is not None:
             raise ValueError("a is given beside a Target; expected it inside, as Target(W, a)")
+        if not isinstance(W.nodes, _Nodes):
+            raise ValueError("W is a Target with biases; expected one without for this function")
         rows, outer_a = W.nodes.rows, W.nodes.weights
     else:
         rows = _matrix("W", W)
@@ -132,10 +306,7 @@ def _networks(
             f"b has {outer_b.shape[1]} outputs; expected {outer_a.shape[1]}, as many as a"
         )
     probe = _nodes("Theta", theta, outer_b)
-    if isinstance(W, Target):
-        return W.nodes, W.energy, probe
-    nodes = _nodes("W", rows, outer_a)
-    return nodes, _energy(nodes), probe
+    return W.nodes if isinstance(W, Target) else _nodes("W", rows, outer_a), probe
 
 
 def _simplified_networks(

@@ -28,6 +28,11 @@ def test_v2_is_made_anew_like_the_one_in_the_repository():
     assert made == kept
 
 
+def test_u_is_made_anew_like_the_one_in_the_repository():
+    made, kept = (json.loads(t)["charts"] for t in (certificates.make("U"), stored("U")))
+    assert made == kept
+
+
 def test_progress_ends_at_the_whole_of_every_chart():
     seen = {}
     certificates.make("V1", lambda p: seen.update({p.chart: (p.boxes, p.share)}))
@@ -55,7 +60,7 @@ def test_a_search_for_something_false_ends(monkeypatch):
 
 
 def test_unknown_names():
-    with pytest.raises(ArgumentError, match="found 'V9', expected one of V1, V2, B4"):
+    with pytest.raises(ArgumentError, match="found 'V9', expected one of V1, V2, U, B4"):
         certificates.make("V9")
 
 

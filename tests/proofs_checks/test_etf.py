@@ -43,6 +43,13 @@ def test_e4_is_certified_and_no_more():
     assert {i for i in IDS if final[i] == "proved"} == {"A1", "A2", "A3a", "A4i", "A4iii"}
 
 
+def test_s_and_the_minimiser_are_certified_to_be_unique():
+    for claim in (REGISTRY["E4s"], REGISTRY["E4u"]):
+        found = claim.evidence[0].check(claim.subject(), QUICK)
+        assert found.outcome is Outcome.HOLDS, found.figure
+    assert "E4s" in REGISTRY["E4u"].depends_on
+
+
 @pytest.mark.parametrize(
     ("claim", "name", "kinds"),
     [
@@ -59,6 +66,8 @@ def test_e4_is_certified_and_no_more():
         ("A4ii", "1 - s² <= 16α²", {"certificate", "property"}),
         ("A4iii", "H(βs) <= ψ̄³/4", {"proof", "property"}),
         ("A4", "A4ii for β <= 0.06 only", {"proof"}),
+        ("E4s", "D with the other sign", {"certificate", "property"}),
+        ("E4v", "the last digit of s", {"certificate"}),
     ],
 )
 def test_which_evidence_refutes_a_mutant(claim, name, kinds):

@@ -12,12 +12,12 @@ import pytest
 import sympy
 from flint import arb, arb_series, fmpq
 
-from proofs_checks import certificates, replay, replay_etf
+from proofs_checks import certificates, replay, replay_etf, replay_height
 from proofs_checks.ledger import Outcome
 from proofs_checks.storage import certificate_folder
 from tests.comparison import compare
 
-MODULES = (replay, replay_etf)
+MODULES = (replay, replay_etf, replay_height)
 NAMES = tuple(certificates.SEARCHES)
 
 
@@ -99,6 +99,45 @@ def test_swapped_boxes_are_refused():
         assert "is not certain on" in check(broken, "V2").problem
 
 
+def test_heights_at_a_point():
+    """(U) in mpmath, from its definition with derivatives of h and E."""
+    field = replay.balls()
+    rows = []
+    for r, eps in ((0.3, 0.2), (0.9, 0.01), (0.6, 0.45)):
+        a, sine, w, theta = replay_height.angles(arb(r), arb(eps), field)
+        parts = (
+            replay_height.slow(sine, w, theta, arb(eps), field),
+            replay_height.steep(w, theta, arb(eps), field),
+            replay_height.bend(a, field),
+        )
+        with mpmath.workdps(30):
+            wanted = _heights(mpmath.mpf(r), mpmath.mpf(eps))
+        rows += [
+            ((r, eps, k), float(p.mid()), float(q))
+            for k, (p, q) in enumerate(zip(parts, wanted, strict=True))
+        ]
+    compare(rows, rtol=1e-12, min_points=9)
+
+
+def _heights(r, eps):
+    def h(x):
+        return (mpmath.sqrt(1 - x * x) + x * (mpmath.pi - mpmath.acos(x))) / (2 * mpmath.pi)
+
+    def energy(w):
+        return eps / 2 + (1 - eps) * h((w - eps) / (1 - eps))
+
+    a = mpmath.pi * r / 2
+    s = mpmath.cos(a)
+    e = [mpmath.diff(energy, s * s, n) for n in range(3)]
+    k = [mpmath.diff(h, s, n) for n in range(3)]
+    sine = mpmath.sin(a)
+    return (
+        sine * (1 - 2 * s * s * e[1] / e[0]),
+        sine * 2 * s * s * e[2] / e[1],
+        sine * s * (k[2] / k[1] - k[1] / k[0]),
+    )
+
+
 def test_a_coarse_box_is_refused():
     """Two boxes that make one: covered, but what is certain on each is not certain on both."""
     broken = data("V2")
@@ -112,6 +151,7 @@ def test_a_coarse_box_is_refused():
     [
         (lambda c: c.update(format="symcomp certificate 2"), "its format is"),
         (lambda c: c.update(bits=10), "bits: found 10"),
+        (lambda c: c.update(bits=96.0), "bits: found 96.0"),
         (lambda c: c["charts"].pop("e"), "its charts are y"),
         (lambda c: c["charts"]["y"].update(domain=[["0", "1"]]), "its domain is not"),
         (lambda c: c["charts"]["y"].update(boxes=3), "has no list of boxes"),
@@ -228,6 +268,7 @@ def test_a_refused_certificate_decides_nothing():
     found = certificates.finding(json.dumps(broken), replay_etf.V1)
     assert found.outcome is Outcome.UNDECIDED
     assert "refused" in found.figure
+    assert "cannot be read" in certificates.finding("{", replay_etf.V1).figure
 
 
 def test_formulas_run_on_symbols():

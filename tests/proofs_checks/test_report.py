@@ -17,7 +17,7 @@ from proofs_checks import report
 from proofs_checks.ledger import Finding, Outcome, Registry, Settings
 from proofs_checks.optimality import Experiment, experiment
 from proofs_checks.runner import Run, run
-from proofs_checks.storage import replace_file
+from symcomp.storage import replace_file
 from tests.proofs_checks.tiny import BAD, GOOD, claim, fails, undecided
 
 SETTINGS = Settings(examples=10, seed=5)

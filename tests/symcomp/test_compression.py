@@ -1,18 +1,16 @@
-from functools import cache, partial
+from functools import cache
 
-import mpmath
 import numpy as np
 import pytest
-import sympy
-from scipy.optimize import minimize as scipy_minimize
 
 from proofs_checks import oracles
-from symcomp import generate, objectives
-from symcomp.compression import compress, minimise, optimum
+from symcomp import generate
+from symcomp.compression import compress, mean_field_start, minimise
 from symcomp.errors import ArgumentError
 from symcomp.frames import diagnostics
-from symcomp.kernels import dual_kernel
 from symcomp.networks import TwoLayerNetwork, draw_weights
+from symcomp.optima import optimum
+from symcomp.problems import Inputs, Problem
 from tests.comparison import compare
 
 
@@ -24,180 +22,6 @@ def generated(name):
 @pytest.fixture(scope="module")
 def relu():
     return generated("relu")
-
-
-@cache
-def kappa(name):
-    ker = dual_kernel(name)
-    return sympy.lambdify(ker.rho, ker.correlation, "mpmath")
-
-
-def cone_value(name, M, beta, s):
-    """F on the equiangular cone at its best radius, from the statement of E4."""
-    k, t = kappa(name), (M * s * s - 1) / (M - 1)
-    energy = k(mpmath.mpf(1)) / M + (1 - mpmath.mpf(1) / M) * mpmath.re(k(t))
-    return k(beta**2) - k(beta * s) ** 2 / energy
-
-
-# ---- the optimum of F ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("M", "beta", "value", "cosine"),
-    [(3, "0.4", 0.0218763540, 0.5683), (2, "0.2", 0.0458838949, 0.4885)],
-)
-def test_values_stated_in_the_theory(M, beta, value, cosine):
-    best = optimum("relu", M, beta)
-    compare([("F", best.value, value)], atol=5e-11)
-    compare([("s", best.cosine, cosine)], atol=5e-5)
-    assert best.claim == "E4"
-    assert best.least_d == M
-
-
-@pytest.mark.parametrize("name", ["relu", "leaky_relu:slope=1/10", "Max(0,x)**2"])
-@pytest.mark.parametrize("M", [2, 5, 40])
-def test_simplex_is_the_closed_form(name, M):
-    best = optimum(name, M, tau="1.3", digits=40)
-    closed = objectives.simplex_optimum(dual_kernel(name), sympy.Integer(M))
-    at = {objectives.TAU: sympy.Rational(13, 10)}
-    with mpmath.workdps(45):
-        rows = [
-            ("value", best.value, mpmath.mpf(sympy.N(closed.value.subs(at), 45))),
-            ("radius", best.radius, mpmath.mpf(sympy.N(closed.radius.subs(at), 45))),
-        ]
-    compare(rows, rtol=1e-38)
-    compare([("cosine", best.gram[0, 1], -1 / (M - 1)), ("s", best.cosine, 0)], rtol=1e-15)
-    assert (best.claim, best.least_d) == ("E2", M - 1)
-
-
-@pytest.mark.parametrize("name", ["relu", "abs", "leaky_relu:slope=-1/2", "Max(0,x)**2"])
-@pytest.mark.parametrize(("M", "beta"), [(2, "0.9"), (3, "0.05"), (8, "0.5"), (4, "0.999")])
-def test_no_cone_is_better(name, M, beta):
-    with mpmath.workdps(40):
-        best, value = optimum(name, M, beta), partial(cone_value, name, M, mpmath.mpf(beta))
-        assert min(value(mpmath.mpf(i) / 40) for i in range(-39, 40)) >= best.value
-        compare([("value", best.value, value(best.cosine))], rtol=1e-28)
-        # at a minimum the value moves by the square of the step
-        small, large = (value(best.cosine + e) - best.value for e in (1e-8, -1e-7))
-        compare([("quadratic", large / small, 100)], rtol=0.01)
-        assert small > 0
-
-
-@pytest.mark.parametrize(("M", "beta", "tau"), [(2, "0.2", 1), (3, "0.4", 2), (4, 0, "0.5")])
-def test_no_network_found_is_better(relu, M, beta, tau):
-    best = optimum("relu", M, beta, tau)
-    t, d, rng = float(best.tau), M + 1, np.random.default_rng(0)
-    mu = np.zeros(d)
-    mu[0] = float(best.beta) * t
-
-    def loss(x):
-        value, slope, _ = relu.simplified_and_grad(t, mu, x.reshape(M, d))
-        return value, slope.ravel()
-
-    found = [
-        scipy_minimize(loss, rng.standard_normal(M * d), jac=True, options={"gtol": 1e-10}).fun
-        for _ in range(3)
-    ]
-    compare([("min F", value, best.value) for value in found], atol=1e-11 * t * t, min_points=3)
-
-
-@pytest.mark.parametrize("name", ["relu", "abs", "Max(0,x)**2"])
-@pytest.mark.parametrize(("M", "beta"), [(1, "0.3"), (2, "0.4"), (4, 0), (4, "0.7"), (3, 1)])
-@pytest.mark.parametrize("seed", [None, 0])
-def test_weights_attain_the_value(name, M, beta, seed):
-    best = optimum(name, M, beta, "1.5")
-    rng = None if seed is None else np.random.default_rng(seed)
-    direction = np.array([1.0, -2.0, 0.5, 3.0, -1.0])
-    mu = float(best.beta * best.tau) * direction / np.linalg.norm(direction)
-    Theta = best.weights(mu, rng)
-    assert Theta.shape == (M, 5)
-    radius, v = float(best.radius), direction / np.linalg.norm(direction)
-    gram = (Theta @ Theta.T / radius**2).ravel()
-    compare(zip(range(M * M), gram, best.gram.ravel(), strict=True), atol=2e-15)
-    if best.beta:
-        compare([(i, x, best.cosine) for i, x in enumerate(Theta @ v / radius)], atol=2e-15)
-    value = generated(name).simplified(1.5, mu, Theta)
-    compare([("F", value, best.value)], atol=1e-14 * 1.5 ** (2 * dual_kernel(name).degree))
-
-
-def test_orientation_is_random_and_repeats():
-    best, mu = optimum("relu", 3, "0.4"), np.array([0.4, 0, 0, 0])
-    one, again, other = (best.weights(mu, np.random.default_rng(s)) for s in (1, 1, 2))
-    assert (one == again).all()
-    assert np.abs(one - other).max() > 0.1
-
-
-def test_cosines_where_the_kernel_is_not_monotone():
-    """E7: max(-1/(M - 1), argmin κ)."""
-    compare([("abs", optimum("abs", 5).gram[0, 1], 0)], atol=1e-15)
-    k = kappa("leaky_relu:slope=-1/2")
-    with mpmath.workdps(30):
-        least = mpmath.findroot(lambda r: mpmath.diff(k, r), -0.17)
-    for M in (2, 4, 6, 7, 9):
-        best = optimum("leaky_relu:slope=-1/2", M)
-        wanted = max(least, -mpmath.mpf(1) / (M - 1))
-        compare([(M, best.gram[0, 1], wanted)], rtol=1e-15)
-        assert (best.cosine == 0) == (wanted != least)
-        assert (best.claim, best.least_d) == ("E7", M - 1 if best.cosine == 0 else M)
-
-
-def test_extremes():
-    flat = optimum("relu", 3, 1, 2)
-    assert (flat.value, flat.radius, flat.cosine) == (0, 2, 1)
-    alone = optimum("relu", 1)
-    compare([("M = 1", alone.value, 1 / (2 * np.pi) - 1 / (2 * np.pi**2))], rtol=1e-14)
-    assert alone.weights(np.zeros(1)).shape == (1, 1)
-
-
-def test_digits_are_right():
-    rough, fine = optimum("relu", 4, "0.3", digits=15), optimum("relu", 4, "0.3", digits=60)
-    compare([("s", rough.cosine, fine.cosine), ("F", rough.value, fine.value)], rtol=1e-15)
-
-
-def test_optimum_as_text():
-    text = str(optimum("relu", 3, "0.4"))
-    assert text.splitlines()[0] == "relu, M = 3, β = 0.4, τ = 1.0"
-    assert "min F             0.0218763540101" in text
-    assert "global by E4, which the ledger has yet to replay, b_j = 1, d >= 3" in text
-    assert "global minimiser (E2)" in str(optimum("relu", 3))
-    assert "no claim says that nothing beats it" in str(optimum("abs", 3, "0.4"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"act": "erf"}, "found erf, expected a positively homogeneous one"),
-        ({"act": "step"}, "found step, expected a convex one that is not linear"),
-        ({"act": "identity"}, "found identity, expected a convex one that is not linear"),
-        ({"M": 0}, "M is 0; expected an integer >= 1"),
-        ({"M": 2.0}, "M is 2.0"),
-        ({"beta": "1.5"}, r"beta is 1.5; expected a number in \[0, 1\]"),
-        ({"beta": float("nan")}, "beta: found nan"),
-        ({"digits": 0}, "digits is 0; expected an integer >= 1"),
-        ({"tau": 0}, "tau is 0; expected a positive number"),
-        ({"d": 2}, "d is 2; E2 needs d >= M - 1 = 3 for M = 4"),
-        ({"d": 3, "beta": "0.4"}, "d is 3; E4 needs d >= M = 4 for M = 4"),
-        ({"d": 3, "act": "abs"}, "d is 3; E7 needs d >= M = 4"),
-        ({"d": 3, "act": "abs", "beta": "0.1"}, "d is 3; the cone needs d >= M = 4"),
-    ],
-)
-def test_bad_arguments_of_optimum(arguments, message):
-    with pytest.raises(ArgumentError, match=message):
-        optimum(**{"act": "relu", "M": 4, **arguments})
-
-
-@pytest.mark.parametrize(
-    ("mu", "message"),
-    [
-        ([0.4, 0], r"mu has shape \(2,\); expected \(d,\), d >= 3"),
-        ([[0.4, 0, 0]], r"mu has shape \(1, 3\)"),
-        ([0.5, 0, 0], "mu has norm 0.5; expected beta \\* tau = 0.4"),
-        ([np.nan, 0, 0], "mu contains NaN"),
-    ],
-)
-def test_bad_means(mu, message):
-    with pytest.raises(ArgumentError, match=message):
-        optimum("relu", 3, "0.4").weights(mu)
 
 
 # ---- the minimiser of L_N ------------------------------------------------------------------------
@@ -282,7 +106,7 @@ def test_sum_networks_are_compressed_as_sums(relu):
         ),
         (
             lambda: minimise(TwoLayerNetwork([[1.0]], bias=[0.0]), 1),
-            "bias is given; this needs the shifted kernel",
+            "target has a bias; expected none, which compress takes",
         ),
     ],
 )
@@ -411,7 +235,6 @@ def test_compressed_frame_of_a_large_target(relu):
         ({"M": 0}, "M is 0"),
         ({"starts": 0}, "starts is 0"),
         ({"signs": "negative"}, r"signs is 'negative'; expected one of \('free', 'positive'\)"),
-        ({"mean": [1, 0, 0, 0, 0, 0]}, "mean is not zero; this needs the shifted kernel"),
         ({"mean": [0, 0]}, r"mean has shape \(2,\); expected \(6,\)"),
         ({"cov": np.eye(5)}, r"cov has shape \(5, 5\); expected \(6, 6\)"),
         ({"cov": np.triu(np.ones((6, 6)))}, "cov is not symmetric"),
@@ -425,8 +248,132 @@ def test_bad_arguments_of_compress(arguments, message):
         compress(**{"net": NET, "M": 3, **arguments})
 
 
-def test_biases_and_zero_networks_are_refused():
-    with pytest.raises(ArgumentError, match="bias is given; this needs the shifted kernel"):
-        compress(TwoLayerNetwork([[1.0]], bias=[1.0]), 1)
+def test_what_cannot_be_compressed():
     with pytest.raises(ArgumentError, match="identically zero"):
         compress(TwoLayerNetwork([[1.0], [2.0]], [2.0, -1.0]), 1)
+    gabor = TwoLayerNetwork(np.eye(2), bias=[1.0, 2.0], activation="Max(0,x)*exp(-x)")
+    with pytest.raises(ArgumentError, match="network: biases s, t are given; expected none"):
+        compress(gabor, 1)
+
+
+# ---- what both return ----------------------------------------------------------------------------
+
+
+def test_the_gradient_is_small_at_the_result(relu, free):
+    """Recomputed at the returned network, by differences of the loss."""
+    assert free.converged
+    assert free.residual <= 1e-8
+    target = relu.Target(NET.W, NET.a * NET.N)
+    b = free.network.a * free.network.N
+    _, by_theta, by_b = relu.loss_and_grad(target, free.network.W, None, b)
+    assert np.abs(by_theta).max() < 1e-6 * free.loss
+    assert np.abs(by_b).max() < 1e-6 * free.loss
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        turned = free.network.W + 1e-4 * rng.standard_normal(free.network.W.shape)
+        assert relu.loss(target, turned, None, b) > free.loss
+
+
+def test_too_small_a_tolerance_is_reported(relu):
+    small = compress(NET, 3, starts=1, module=relu, tol=1e-300)
+    assert not small.converged
+    assert small.residual < 1e-6
+    found = minimise(NET.W, 3, starts=1, module=relu, tol=1e-300)
+    assert (found.converged, found.residual < 1e-6) == (False, True)
+
+
+@pytest.mark.parametrize("signs", ["free", "positive"])
+@pytest.mark.parametrize("seed", range(3))
+def test_never_worse_than_the_best_start(relu, signs, seed):
+    net = TwoLayerNetwork(draw_weights(25, 5, beta=0.3, seed=seed))
+    small = compress(net, 3, signs=signs, seed=seed, module=relu, starts=3)
+    assert small.relative_loss == min(small.values) == small.history[-1]
+    start = mean_field_start(net, 3, seed)
+    assert small.loss <= relu.loss(net.W, start)
+    nodes = net.W[np.random.default_rng(seed).choice(25, 3, replace=False)]
+    assert small.loss <= relu.loss(net.W, nodes)
+    assert small.loss <= relu.loss(net.W, small.network.W, b=small.network.a) * (1 + 1e-12)
+
+
+def test_mean_field_start_is_the_optimum_for_the_empirical_mean():
+    net = TwoLayerNetwork(draw_weights(4000, 6, beta=0.5, seed=1))
+    start = mean_field_start(net, 3)
+    best = optimum("relu", 3, "0.5")
+    gram = start @ start.T / float(best.radius) ** 2
+    compare(zip(range(9), gram.ravel(), best.gram.ravel(), strict=True), atol=0.05)
+    mu = net.W.mean(axis=0)
+    v = mu / np.linalg.norm(mu)
+    compare([(j, x, best.cosine) for j, x in enumerate(start @ v / float(best.radius))], atol=0.05)
+    heavy = TwoLayerNetwork(np.vstack([net.W, net.W]) / 2, np.full(8000, 2.0))
+    moved = mean_field_start(heavy, 3)
+    compare(zip(range(18), moved.ravel(), start.ravel(), strict=True), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        TwoLayerNetwork([[1.0, 0.0, 0.0]], [-1.0]),
+        TwoLayerNetwork([[1.0, 0.0]], [1.0]),
+        TwoLayerNetwork([[1.0, 0.0, 0.0]], activation="erf"),
+        TwoLayerNetwork([[1.0, 0.0, 0.0]], activation="identity"),
+        TwoLayerNetwork([[1.0, 0.0, 0.0]], [[1.0]]),
+        TwoLayerNetwork([[0.0, 0.0, 0.0]]),
+    ],
+)
+def test_no_mean_field_start(net):
+    assert mean_field_start(net, 3) is None
+
+
+def test_progress_is_shown_and_an_interrupt_leaves_nothing(relu):
+    seen = []
+    small = compress(NET, 3, starts=2, module=relu, watch=seen.append)
+    assert {(p.start, p.starts) for p in seen} == {(0, 2), (1, 2)}
+    first = [p for p in seen if p.start == 0]
+    assert [p.iteration for p in first] == list(range(1, len(first) + 1))
+    assert min(p.relative_loss for p in seen) <= small.relative_loss * (1 + 1e-12)
+
+    def stop(progress):
+        if progress.iteration == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compress(NET, 3, starts=2, module=relu, watch=stop)
+    with pytest.raises(KeyboardInterrupt):
+        minimise(NET.W, 3, starts=2, module=relu, watch=stop)
+    again = compress(NET, 3, starts=2, module=relu)
+    assert (again.network.W == small.network.W).all()
+    assert again.history == small.history
+
+
+@pytest.mark.parametrize("tol", [0.0, -1.0, float("nan")])
+def test_bad_tolerances(tol):
+    for call in (lambda: compress(NET, 2, tol=tol), lambda: minimise(NET.W, 2, tol=tol)):
+        with pytest.raises(ArgumentError, match=r"tol is .*; expected a positive number"):
+            call()
+
+
+def test_an_exact_fit_ends_the_search(relu):
+    W = np.eye(4)[:3]
+    net = TwoLayerNetwork(np.vstack([W, 2 * W]))
+    small = compress(net, 3, module=relu, starts=8)
+    assert small.relative_loss <= 1e-14
+    assert len(small.values) < 8
+
+
+@pytest.mark.parametrize("outputs", [(), (2,)])
+def test_second_derivatives_of_the_problem_are_differences_of_its_slopes(relu, outputs):
+    rng = np.random.default_rng(8)
+    net = TwoLayerNetwork(NET.W, rng.standard_normal((30, *outputs)))
+    problem = Problem.of(net, inputs_of(6), relu)
+    assert problem.curved
+    X, dX = rng.standard_normal((2, 4, 6))
+    b, db = rng.standard_normal((2, 4, *outputs))
+    ahead, behind = (problem.slopes(X + h * dX, b + h * db)[1:] for h in (1e-5, -1e-5))
+    got = np.concatenate([part.ravel() for part in problem.curvature(X, b, dX, db)])
+    wanted = [((f - g) / 2e-5).ravel() for f, g in zip(ahead, behind, strict=True)]
+    compare(zip(range(len(got)), got, np.concatenate(wanted), strict=True), atol=1e-8)
+    assert not Problem.of(TwoLayerNetwork(NET.W, activation="erf"), inputs_of(6)).curved
+
+
+def inputs_of(d):
+    return Inputs.of(np.zeros(d), np.eye(d))

@@ -139,7 +139,6 @@ def test_refusals():
     f = network(2, 3, 1)
     cases = [
         ("target: found ndarray", (f.W, f), {}),
-        ("network: found biases", (f, symcomp.TwoLayerNetwork(f.W, bias=[0.0, 1.0])), {}),
         (r"inputs in R\^2, expected R\^3", (f, network(2, 2, 1)), {}),
         ("found 2 outputs, expected 1", (f, network(2, 3, 1, 2)), {}),
         ("digits: found 0", (f, f), {"digits": 0}),

@@ -13,11 +13,18 @@ from flint import acb, arb, fmpq
 from mpmath import mpf
 
 import symcomp
-from symcomp import quadrature
 from symcomp.balls import to_mpf
 from symcomp.errors import ArgumentError, DivergenceError, ExpressionError
 from symcomp.parsing import X, parse
-from symcomp.quadrature import expectation2, hermite_coefficients, second_moment
+from symcomp.quadrature import (
+    analytic,
+    expectation2,
+    growth,
+    hermite_coefficients,
+    line,
+    plane,
+    second_moment,
+)
 from tests.comparison import TALLY, compare
 
 ONE = fmpq(1)
@@ -59,7 +66,7 @@ KINKED: dict[str, tuple[str, Callable[[mpf], mpf]]] = {
 @pytest.fixture(autouse=True)
 def _no_memory() -> Iterator[None]:
     """Nothing that a mutant computed outlives its test."""
-    caches = (quadrature._project, quadrature._strip, quadrature._unit, quadrature._legendre)
+    caches = (line.project, growth.strip_envelope, growth.standardised, line._legendre)
     yield
     for cache in caches:
         cache.cache_clear()
@@ -77,14 +84,14 @@ def encloses(label: str, value: arb, wanted: mpf, digits: int, slack: float) -> 
 # ---- references from the definition --------------------------------------------------------------
 
 
-def line(f: Callable[[mpf], mpf], q: mpf, kinks: tuple[mpf, ...] = (), end: int = 13) -> mpf:
+def over_line(f: Callable[[mpf], mpf], q: mpf, kinks: tuple[mpf, ...] = (), end: int = 13) -> mpf:
     """E f(√q Z) by mpmath's quadrature, split at the kinks and at a few points between."""
     root = mpmath.sqrt(q)
     cuts = sorted({*(mpf(i) for i in range(-end, end + 1)), *(k / root for k in kinks)})
     return mpmath.quad(lambda x: f(root * x) * mpmath.npdf(x), cuts)
 
 
-def plane(
+def over_plane(
     f: Callable[[mpf], mpf], g: Callable[[mpf], mpf], rho: mpf, steps: tuple[mpf, mpf], end: int
 ) -> mpf:
     """E f(X) g(ρ X + sqrt(1 - ρ²) Z) by the product trapezoidal rule."""
@@ -108,10 +115,10 @@ def test_full_correlation_is_the_line(name: str) -> None:
     with mpmath.workdps(30):
         for q in (ONE, fmpq(1, 9)):
             variance = mpf(int(q.p)) / int(q.q)
-            same = line(lambda x: f(x) ** 2, variance)
+            same = over_line(lambda x: f(x) ** 2, variance)
             encloses(f"{name} second moment", second_moment(expr, q, 22), same, 22, 1e-24)
             encloses(f"{name} rho = 1", expectation2(expr, expr, q, q, q, 22), same, 22, 1e-24)
-        opposite = line(lambda x: f(x) * f(-x), mpf(1))
+        opposite = over_line(lambda x: f(x) * f(-x), mpf(1))
         encloses(
             f"{name} rho = -1", expectation2(expr, expr, ONE, ONE, -ONE, 22), opposite, 22, 1e-24
         )
@@ -131,7 +138,7 @@ def test_kinks_on_the_line(name: str) -> None:
     kinks = (mpf(-1), mpf(0), mpf(1) / 2)
     with mpmath.workdps(30):
         for q in (ONE, fmpq(2)):
-            wanted = line(lambda x: f(x) ** 2, mpf(int(q.p)), kinks)
+            wanted = over_line(lambda x: f(x) ** 2, mpf(int(q.p)), kinks)
             encloses(name, second_moment(parse(text), q, 22), wanted, 22, 1e-24)
 
 
@@ -149,7 +156,7 @@ def test_hermite_coefficients_are_integrals() -> None:
             for k in (0, 1, 2, 15):
                 he = [mpmath.mpf(c) for c in sympy.Poly(sympy.hermite_prob(k, X), X).all_coeffs()]
                 norm = mpmath.sqrt(mpmath.factorial(k))
-                wanted = line(partial(_weighted, f, he), mpf(1), kinks)
+                wanted = over_line(partial(_weighted, f, he), mpf(1), kinks)
                 compare([(f"{text} {k}", to_mpf(got[k]), wanted / norm)], atol=1e-22)
             assert len(got) == 16
             assert all(mu.rad() <= arb(10) ** -25 for mu in got)
@@ -203,14 +210,14 @@ def test_tanh_against_the_product_trapezoidal_rule(rho: str) -> None:
     with mpmath.workdps(38):
         # 2π · 1.5 / h = 79: h = 0.12 leaves 1e-34; the strip in z is wider by 1/s.
         wide = mpf("0.12") / max(mpmath.sqrt(1 - mpf(rho) ** 2), mpf("0.3"))
-        wanted = plane(mpmath.tanh, mpmath.tanh, mpf(rho), (mpf("0.12"), wide), 13)
+        wanted = over_plane(mpmath.tanh, mpmath.tanh, mpf(rho), (mpf("0.12"), wide), 13)
         encloses(f"tanh {rho}", expectation2(TANH, TANH, ONE, ONE, c, 31), wanted, 31, 1e-32)
 
 
 def test_pair_of_different_variances() -> None:
     with mpmath.workdps(26):
         silu = SMOOTH["silu"]
-        wanted = plane(
+        wanted = over_plane(
             lambda x: mpmath.tanh(x / 2),
             lambda y: silu[1](2 * y),
             mpf(3) / 5,
@@ -278,9 +285,9 @@ def test_lattices_and_series_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     args = (TANH, parse("softplus(x)"), ONE, fmpq(2), fmpq(3, 4), 30)
     grid = expectation2(*args)
     with monkeypatch.context() as patch:
-        patch.setattr(quadrature, "_grid", lambda *_: None)
+        patch.setattr(plane, "_grid", lambda *_: None)
         sheared = expectation2(*args)
-    monkeypatch.setattr(quadrature, "_strip", lambda *_: None)
+    monkeypatch.setattr(plane, "strip_envelope", lambda *_: None)
     series = expectation2(*args)
     with flint.ctx.workprec(200):
         for value in (grid, sheared, series):
@@ -351,7 +358,7 @@ def test_kinks_that_mirror_each_other() -> None:
     for q in (ONE, fmpq(17, 16), fmpq(170, 36)):
         with mpmath.workdps(30):
             variance = mpf(int(q.p)) / int(q.q)
-            wanted = line(lambda x: max(-1, min(1, x / 3)) ** 2, variance, (mpf(-3), mpf(3)))
+            wanted = over_line(lambda x: max(-1, min(1, x / 3)) ** 2, variance, (mpf(-3), mpf(3)))
             encloses(f"{q}", second_moment(expr, q, 22), wanted, 22, 1e-24)
 
 
@@ -388,10 +395,10 @@ def test_other_symbols_are_refused() -> None:
 def test_strips_stay_clear_of_singularities_and_bounds_hold(name: str) -> None:
     text, _, distance = SMOOTH[name]
     expr = parse(text)
-    strip = quadrature._strip(expr, 40)
+    strip = growth.strip_envelope(expr, 40)
     assert strip is not None
     assert 0.5 * min(distance, 2) < float(strip.width) < distance
-    f = quadrature._compile(expr)
+    f = analytic.complex_function(expr)
     with flint.ctx.workprec(80):
         for x in [sign * t for sign in (-1, 1) for t in (0, 0.1, 0.7, 1, 2.5, 6, 11, 40)]:
             for part in (0, 0.5, 1):
@@ -417,7 +424,7 @@ def test_strips_stay_clear_of_singularities_and_bounds_hold(name: str) -> None:
     ],
 )
 def test_balls_across_a_cut_or_a_pole_are_not_finite(text: str, centre: acb) -> None:
-    f = quadrature._compile(parse(text))
+    f = analytic.complex_function(parse(text))
     near = acb(arb(0, 0.1), arb(0, 0.1))
     assert not acb(f(centre + near)).is_finite()
     assert acb(f(acb("0.5", "0.2") + near)).is_finite()
@@ -425,20 +432,20 @@ def test_balls_across_a_cut_or_a_pole_are_not_finite(text: str, centre: acb) -> 
 
 def test_balls_around_zero_have_powers() -> None:
     for power in (2, 3):
-        assert abs(quadrature._compile(X**power)(arb(0, 0.5))) < 0.26
+        assert abs(analytic.complex_function(X**power)(arb(0, 0.5))) < 0.26
 
 
 def test_unknown_functions_have_no_complex_balls() -> None:
     with pytest.raises(ExpressionError, match="no complex balls"):
-        quadrature._compile(sympy.gamma(X))
+        analytic.complex_function(sympy.gamma(X))
 
 
 @pytest.mark.parametrize("text", ["exp(x*tanh(x)/9)", "erfc(x)", "2**x", "cosh(x)*cos(x)", "x**4"])
 @pytest.mark.parametrize("width", [0.0, 0.5])
 def test_growth_bounds_hold(text: str, width: float) -> None:
     expr = parse(text)
-    tails = quadrature._tails(quadrature._Function((), (expr,)), arb(width))
-    f = quadrature._compile(expr)
+    tails = growth.both_tails(growth.Function((), (expr,)), arb(width))
+    f = analytic.complex_function(expr)
     for x in (1, 1.3, 2, 5, 11):
         for sign in (-1, 1):
             t = tails.start * x
@@ -455,8 +462,8 @@ def test_growth_bounds_hold(text: str, width: float) -> None:
 def truth() -> tuple[arb, arb]:
     """E tanh(X) tanh(Y) at ρ = 1/2 and E tanh², from the definition."""
     with mpmath.workdps(42), flint.ctx.workprec(200):
-        half = plane(mpmath.tanh, mpmath.tanh, mpf(1) / 2, (mpf("0.1"), mpf("0.12")), 13)
-        square = line(lambda x: mpmath.tanh(x) ** 2, mpf(1))
+        half = over_plane(mpmath.tanh, mpmath.tanh, mpf(1) / 2, (mpf("0.1"), mpf("0.12")), 13)
+        square = over_line(lambda x: mpmath.tanh(x) ** 2, mpf(1))
         balls = [arb(mpmath.nstr(value, 42)) + arb(0, 1e-33) for value in (half, square)]
     return balls[0], balls[1]
 
@@ -476,56 +483,56 @@ def test_unbroken_meets_the_truth(truth: tuple[arb, arb]) -> None:
 def test_a_strip_believed_too_wide_shows(
     truth: tuple[arb, arb], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    believed = quadrature._strip
+    believed = growth.strip_envelope
 
     def doubled(expr: sympy.Expr, digits: int) -> Any:
         found = believed(expr, digits)
         return found and replace(found, width=2 * found.width)
 
-    monkeypatch.setattr(quadrature, "_strip", doubled)
+    monkeypatch.setattr(plane, "strip_envelope", doubled)
     assert _misses(truth, moment=False)
 
 
 def test_half_the_nodes_show(truth: tuple[arb, arb], monkeypatch: pytest.MonkeyPatch) -> None:
-    panel = quadrature._panel
+    panel = line._panel
 
     def halved(*args: Any) -> Any:
         found = panel(*args)
         return found and replace(found, nodes=found.nodes // 2)
 
-    monkeypatch.setattr(quadrature, "_panel", halved)
+    monkeypatch.setattr(line, "_panel", halved)
     assert _misses(truth, moment=True)
 
 
 def test_a_dropped_tail_shows(truth: tuple[arb, arb], monkeypatch: pytest.MonkeyPatch) -> None:
-    beyond = quadrature._beyond
-    monkeypatch.setattr(quadrature, "_beyond", lambda *args: beyond(*args) / 10**20)
+    beyond = line._beyond
+    monkeypatch.setattr(line, "_beyond", lambda *args: beyond(*args) / 10**20)
     assert _misses(truth, moment=True)
 
 
 def test_a_dropped_lattice_tail_shows(
     truth: tuple[arb, arb], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    beyond = quadrature._beyond_sum
-    monkeypatch.setattr(quadrature, "_beyond_sum", lambda *args: beyond(*args) / 10**20)
+    beyond = plane._beyond_sum
+    monkeypatch.setattr(plane, "_beyond_sum", lambda *args: beyond(*args) / 10**20)
     assert _misses(truth, moment=False)
 
 
 def test_a_dropped_alias_shows(truth: tuple[arb, arb], monkeypatch: pytest.MonkeyPatch) -> None:
-    alias = quadrature._grid_alias
-    monkeypatch.setattr(quadrature, "_grid_alias", lambda *args: alias(*args) / 10**20)
+    alias = plane._grid_alias
+    monkeypatch.setattr(plane, "_grid_alias", lambda *args: alias(*args) / 10**20)
     assert _misses(truth, moment=False)
 
 
 def test_a_dropped_remainder_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     step = parse("Heaviside(x)")
     closed = symcomp.dual_kernel(step).enclosure(1, 1, "0.5", 60)
-    small = quadrature._Correlation(fmpq(1, 4))
-    f = quadrature._unit(step, ONE)
+    small = plane.Correlation(fmpq(1, 4))
+    f = growth.standardised(step, ONE)
     with flint.ctx.workprec(300):
-        assert quadrature._series(f, f, small, 20).overlaps(closed)
-        monkeypatch.setattr(quadrature, "_mean_square", lambda *_: arb(0))  # no tail mass
-        assert not quadrature._series(f, f, small, 20).overlaps(closed)
+        assert plane._series(f, f, small, 20).overlaps(closed)
+        monkeypatch.setattr(plane, "mean_square", lambda *_: arb(0))  # no tail mass
+        assert not plane._series(f, f, small, 20).overlaps(closed)
 
 
 def test_a_kink_beside_a_polynomial():

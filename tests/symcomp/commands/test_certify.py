@@ -17,5 +17,5 @@ def test_certify_writes_what_verify_replays(tmp_path):
 def test_certify_refuses_an_unknown_name(tmp_path):
     result = run("certify", "V9", "--out", str(tmp_path))
     assert result.exit_code == 2
-    assert result.output == "Error: name: found 'V9', expected one of V1, V2, B4\n"
+    assert result.output == "Error: name: found 'V9', expected one of V1, V2, U, B4\n"
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,157 @@
+"""Experiments: the exact loss against the simplified objective over a grid of runs (S7, S8, E8)."""
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import asdict
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import symcomp
+from symcomp.codegen import generate
+from symcomp.compression import minimise
+from symcomp.errors import ArgumentError
+from symcomp.networks import LAWS, check_count, draw_weights
+from symcomp.optima import optimum
+from symcomp.runs import Row, Run, Table
+
+__all__ = ["grid", "measure", "sweep"]
+
+_BLOCK = 4096  # rows of the target treated at a time
+
+
+def grid(
+    activation: Sequence[str] = ("relu",),
+    law: Sequence[str] = ("gaussian",),
+    d: Sequence[int] = (32,),
+    N: Sequence[int] = (1000,),
+    M: Sequence[int] = (4,),
+    beta: Sequence[float] = (0.0,),
+    seeds: int = 1,
+    starts: int = 2,
+) -> list[Run]:
+    """Every combination of the arguments, with seeds 0 .. seeds - 1.
+
+    Raises ArgumentError for an unknown law, a number out of range, a dimension without room for M
+    neurons (d >= M), and an activation for which `optimum` knows no best network.
+    """
+    for name, values in (("d", d), ("N", N), ("M", M), ("seeds", (seeds,)), ("starts", (starts,))):
+        for value in values:
+            check_count(name, value)
+    for name in law:
+        if name not in LAWS:
+            raise ArgumentError(f"law is {name!r}; expected one of {tuple(LAWS)}")
+    if min(d) < max(M):
+        raise ArgumentError(f"d is {min(d)}; expected at least M = {max(M)}")
+    for act, m, b in itertools.product(activation, M, beta):
+        optimum(act, m, beta=b, digits=15)
+    return [
+        Run(*point, starts)
+        for point in itertools.product(activation, law, d, N, M, map(float, beta), range(seeds))
+    ]
+
+
+def measure(run: Run) -> Row:
+    """Draw the target of a run, minimise its L_N, and compare with the optimum of F."""
+    module = _module(run.activation)
+    best = optimum(run.activation, run.M, beta=run.beta, digits=20)
+    mu = np.zeros(run.d)
+    mu[0] = run.beta
+    begun = time.perf_counter()
+    W = draw_weights(run.N, run.d, run.law, beta=run.beta, seed=run.seed)
+    target = module.Target(W)
+    ready = time.perf_counter()
+    start = best.weights(mu, np.random.default_rng(run.seed))
+    found = minimise(W, run.M, starts=run.starts, seed=run.seed, module=module, first=start)
+    done = time.perf_counter()
+    at_optimum = float(module.loss(target, start))
+    units = found.Theta / found.norms[:, None]
+    return Row(
+        **asdict(run),
+        minimum=found.value,
+        at_optimum=at_optimum,
+        simplified=float(best.value),
+        gap=at_optimum - found.value,
+        energy=float(target.energy),
+        energy_error=0.0,
+        xi=_distance(module, target, W, mu),
+        gradient_norm=found.gradient_norm,
+        cosine=float(units[:, 0].mean()),
+        radius=float(found.norms.mean()),
+        gram=json.dumps(np.round(found.gram, 12).tolist()),
+        target_seconds=ready - begun,
+        minimise_seconds=done - ready,
+        version=symcomp.__version__,
+    )
+
+
+def _distance(module: Any, target: Any, W: NDArray[np.float64], mu: NDArray[np.float64]) -> float:
+    """|f_N - g| for τ = 1.
+
+    With a coordinate more, f_N and g meet as f_N and the unit node (μ, s), s² = 1 - |μ|², which g
+    is the mean of over that coordinate; with two more, g meets itself as (μ, s, 0) and (μ, 0, s).
+    """
+    s = np.sqrt(max(1.0 - float(mu @ mu), 0.0))
+    node = np.append(mu, s)[None, :]
+    blocks = (W[i : i + _BLOCK] for i in range(0, len(W), _BLOCK))
+    cross = sum(float(module.kernel(np.pad(w, ((0, 0), (0, 1))), node).sum()) for w in blocks)
+    own = float(module.kernel([[*mu, s, 0.0]], [[*mu, 0.0, s]])[0, 0])
+    return float(np.sqrt(max(target.energy - 2.0 * cross / len(W) + own, 0.0)))
+
+
+@lru_cache(maxsize=8)
+def _module(activation: str) -> ModuleType:
+    return generate(activation).load()
+
+
+def sweep(
+    runs: Iterable[Run],
+    table: Table,
+    executor: Executor | None = None,
+    progress: Callable[[Row], None] | None = None,
+    ahead: int = 64,
+) -> int:
+    """Measure the runs that the table has no row of, and append each row as soon as it is there.
+
+    executor is any concurrent.futures executor, such as that of a Dask client; None measures here,
+    one run after the other. At most `ahead` runs wait in it at a time. progress is called with each
+    new row. Returns how many were measured. An interrupt loses the runs in progress and no row;
+    the same call resumes. A run that raises stops the sweep once the rows at hand are written.
+    """
+    todo = (run for run in dict.fromkeys(runs) if run not in table)
+    if executor is None:
+        return _collect(map(measure, todo), table, progress)
+    return _collect(_answers(todo, executor, ahead), table, progress)
+
+
+def _collect(rows: Iterable[Row], table: Table, progress: Callable[[Row], None] | None) -> int:
+    count = 0
+    for row in rows:
+        table.append(row)
+        if progress is not None:
+            progress(row)
+        count += 1
+    return count
+
+
+def _answers(todo: Iterator[Run], executor: Executor, ahead: int) -> Iterator[Row]:
+    """Rows in the order in which they are ready; what is under way is cancelled on the way out."""
+    pending: set[Future[Row]] = set()
+    try:
+        while True:
+            for run in itertools.islice(todo, ahead - len(pending)):
+                pending.add(executor.submit(measure, run))
+            if not pending:
+                return
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    finally:
+        for future in pending:
+            future.cancel()

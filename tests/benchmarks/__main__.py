@@ -1,0 +1,212 @@
+"""Value and gradient of a loss's cross term beside hand-written code and other libraries.
+
+    python -m tests.benchmarks
+
+writes reports/benchmarks.md. Every setting of threads, every figure of memory and the target of a
+million nodes have a process of their own; contenders take turns, so that whatever else the machine
+does hits all alike. Peers that are not installed are left out with a line that says so.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.contenders import CONTENDERS, data, disagreement, present
+
+N, D, M = 20_000, 512, 64
+MANY = 200_000
+SECONDS, ROUNDS = 15.0, (5, 60)  # time for one setting of threads, least and most rounds
+REPORT = Path(__file__).parents[2] / "reports" / "benchmarks.md"
+MEMORY = (
+    "Peak of a call in MiB above what was resident before it. A library whose allocator keeps pages"
+    " of an earlier call shows less than it used."
+)
+
+
+# ---- what runs in a process of its own -----------------------------------------------------------
+
+
+def times(threads: int) -> dict[str, list[float]]:
+    """Milliseconds of every call of every contender, which take turns."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    W, Theta = data(N, D, M)
+    calls = {name: CONTENDERS[name][0](W) for name in CONTENDERS if present(name)}
+    wanted = calls["NumPy by hand"](Theta)
+    for name, call in calls.items():
+        found = call(Theta)
+        if name != "the two products":
+            error = disagreement(name, found, wanted, Theta)
+            assert error < 1e-10, f"{name} is off by {error}"
+    spent: dict[str, list[float]] = {name: [] for name in calls}
+    begin = perf_counter()
+    for turn in range(ROUNDS[1]):
+        if turn >= ROUNDS[0] and perf_counter() - begin > SECONDS:
+            break
+        for name, call in calls.items():
+            start = perf_counter()
+            call(Theta)
+            spent[name].append(1e3 * (perf_counter() - start))
+    return spent
+
+
+def memory(name: str, nodes: int) -> float | None:
+    """MiB by which the resident memory rises in a call, the second, above what it was before.
+
+    The parent has made malloc return what the first call freed, so that the second takes it anew.
+    """
+    W, Theta = data(nodes, D, M)
+    call = CONTENDERS[name][0](W)
+    call(Theta)
+    return _peak(lambda: call(Theta))
+
+
+def million() -> dict[str, float | None]:
+    """A target of a million nodes by moments: seconds, MiB, energy and its bound."""
+    import symcomp
+
+    rng = np.random.default_rng(0)
+    W = np.empty((10**6, 256), dtype=np.float32)
+    for start in range(0, len(W), 10**5):
+        rng.standard_normal(out=W[start : start + 10**5], dtype=np.float32)
+    W /= 16.0
+    module = symcomp.generate("relu").load()
+    module.Target(W[:1000], expand=True)
+    made: list[Any] = []
+    start = perf_counter()
+    peak = _peak(lambda: made.append(module.Target(W, expand=True)))
+    seconds = perf_counter() - start
+    target = made[0]
+    return {
+        "seconds": seconds,
+        "MiB": peak,
+        "energy": target.energy,
+        "error": target.energy_error,
+    }
+
+
+def _peak(action: Any) -> float | None:
+    """MiB; None where the kernel does not tell."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return None
+    before = _status("VmRSS")
+    action()
+    return (_status("VmHWM") - before) / 1024
+
+
+def _status(field: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
+# ---- the report ----------------------------------------------------------------------------------
+
+
+def apart(threads: int, cache: str, *arguments: object) -> Any:
+    """What a fresh process with so many threads finds."""
+    count = str(threads)
+    names = ("OPENBLAS", "OMP", "MKL", "VECLIB")
+    env = os.environ | {f"{name}_NUM_THREADS": count for name in names}
+    env |= {"TORCHINDUCTOR_CACHE_DIR": cache, "JAX_PLATFORMS": "cpu"}
+    if arguments[0] != "times":
+        env |= {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    command = [sys.executable, "-m", "tests.benchmarks", *map(str, arguments)]
+    run = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def machine() -> str:
+    config: Any = np.show_config(mode="dicts")
+    blas = config["Build Dependencies"]["blas"]
+    parts = [f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}"]
+    parts += [f"Python {platform.python_version()}", f"NumPy {np.__version__}"]
+    parts.append(f"{blas['name']} {blas['version']}")
+    for name in ("sympy", "jax", "torch"):
+        try:
+            parts.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            parts.append(f"{name} not installed")
+    return ", ".join(parts)
+
+
+def table(found: dict[str, list[float]]) -> list[str]:
+    two = found["the two products"]
+    lines = [
+        "| | median, ms | least, ms | median ratio | ratio of the least |",
+        "|---|---|---|---|---|",
+    ]
+    for name, spent in found.items():
+        middle, least = float(np.median(spent)), min(spent)
+        ratios = f"{middle / float(np.median(two)):.2f} | {least / min(two):.2f}"
+        lines.append(f"| {name} | {middle:.1f} | {least:.1f} | {ratios} |")
+    return lines
+
+
+def main() -> None:
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    lines = ["# Benchmarks", "", "Written by `python -m tests.benchmarks`.", "", machine() + "."]
+    busy = "busy with other work, so that the figures are noisy" if load > 0.3 * cores else "quiet"
+    lines += [f"The machine was {busy} (load {load:.1f} on {cores} cores before the run)."]
+    missing = [name for name in CONTENDERS if not present(name)]
+    if missing:
+        lines += [f"Left out, as their packages are not installed: {', '.join(missing)}."]
+    lines += [
+        "",
+        "## Time",
+        "",
+        f"Value and gradient in Θ of the cross term of ReLU's loss, N = {N}, d = {D}, M = {M},"
+        " float64. symcomp computes the whole loss with a prepared target, the others the cross"
+        " term alone; all values and gradients agree to 1e-10. Ratios are to the two matrix"
+        " products that none can avoid, W Θᵀ and Sᵀ W, in the same run.",
+    ]
+    with tempfile.TemporaryDirectory() as cache:
+        for threads in (2, 1):
+            found = apart(threads, cache, "times", threads)
+            rounds = len(found["symcomp"])
+            lines += ["", f"Threads: {threads}; {rounds} rounds.", "", *table(found)]
+        lines += ["", "## Memory", "", MEMORY, ""]
+        lines += [f"| | N = {N} | N = {MANY} |", "|---|---|---|"]
+        for name in CONTENDERS:
+            if present(name):
+                sizes = (N, MANY) if name in ("symcomp", "NumPy by hand") else (N,)
+                peaks = [apart(2, cache, "memory", name, nodes) for nodes in sizes]
+                cells = ["-" if peak is None else f"{peak:.0f}" for peak in peaks]
+                lines.append(f"| {name} | {' | '.join([*cells, '-'][:2])} |")
+        many = apart(1, cache, "million")
+    peak = "-" if many["MiB"] is None else f"{many['MiB']:.0f} MiB"
+    lines += [
+        "",
+        "## A million nodes",
+        "",
+        "`Target(W, expand=True)` of ReLU, W normal of variance 1/d, N = 10^6, d = 256, float32,"
+        f" one thread: {many['seconds']:.1f} s, {peak} above W itself; energy {many['energy']:.8g}"
+        f" ± {many['error']:.1e}.",
+    ]
+    temporary = REPORT.with_suffix(".tmp")
+    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    temporary.replace(REPORT)
+    print("\n".join(lines))
+
+
+JOBS: dict[str, Any] = {
+    "times": lambda threads: times(int(threads)),
+    "memory": lambda name, nodes: memory(name, int(nodes)),
+    "million": million,
+}
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(JOBS[sys.argv[1]](*sys.argv[2:])))
+    else:
+        main()
