@@ -331,7 +331,6 @@ B2 = Claim(
     ),
     mutants=(
         Mutant("E_M + 1/1000", lambda c: replace(c, energy=c.energy + Rational(1, 1000))),
-        Mutant("a + A/(M - 2)", lambda c: replace(c, few=1 / (2 * pi) + top() / (M - 2 + 10**-3))),
         Mutant("a + 2A/(M - 1)", lambda c: replace(c, few=1 / (2 * pi) + 2 * top() / (M - 1))),
     ),
     depends_on=("E1", "B1"),

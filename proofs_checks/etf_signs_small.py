@@ -567,7 +567,9 @@ def _certificate(claim: Reach, _: Settings) -> Finding:
         end = rational(replay_signs.Scaled(m).beta(high))
         if low != 0 or claim.factor < 1 or beta > end:
             return Finding(Outcome.UNDECIDED, f"the certificate ends at β = {end}, M = {m}")
-    return certificates.checked("B4")
+    known = sharp()
+    rows = [*_same_rows(known), *_bound_rows(known), *_two_rows(known)]
+    return certificates.tied("B4", identities(rows))
 
 
 def _signed_search(claim: Reach, settings: Settings) -> Finding:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 import symcomp
-from proofs_checks import optimality
+from proofs_checks import etf_report, optimality
 from proofs_checks.cache import versions
 from proofs_checks.ledger import Kind, Outcome, Verdict
 from proofs_checks.runner import ClaimResult, EvidenceResult, MutantResult, Run
@@ -51,7 +51,7 @@ def write(
 ) -> tuple[Path, ...]:
     """Write ledger.json and its schema, ledger.md, formulas.md and generated/<name>.py.
 
-    Returns their paths.
+    Returns their paths. A run with all claims of the ETF theorem writes etf-theorem.md too.
 
     ``data`` are experiments shown in ledger.md. The modules are those of ``activations``, the
     formulas too; those of the whole catalogue where the run is about it (K1c).
@@ -67,6 +67,7 @@ def write(
     for ker in kernels:
         path = folder / "generated" / f"{ker.activation.name}.py"
         files[path] = symcomp.generate(ker).source
+    files |= etf_report.files(run, folder)
     for path, text in files.items():
         replace_file(path, text)
     return tuple(files)
