@@ -1,5 +1,6 @@
 """The part of a generated module that knows biases: K = E σ(X + s) σ(Y + t) and its derivatives."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -184,7 +185,9 @@ def _smooth(form: Form) -> str | None:
     if imports:
         names = ", ".join(imports)
         code.insert(0, f"from scipy.special import {names}  # needed with biases alone\n")
-    pair = skeletons.SMOOTH_PAIRS.substitute(code="\n    ".join(code), functions=functions)
+    text = "\n    ".join(code)
+    variances = "    qu, qv = ru * ru, rv * rv\n" if re.search(r"\bq[uv]\b", text) else ""
+    pair = skeletons.SMOOTH_PAIRS.substitute(variances=variances, code=text, functions=functions)
     return pair + skeletons.BIASED.substitute(largest="1e3")
 
 

@@ -294,7 +294,6 @@ def _kernel_and_curves(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Ar
     ru, rv, gap, rho, below, above = _polar(qu, qv, c)
     rho = np.where(np.minimum(below, above) < 2.0**-48, np.sign(rho), rho)
     below, above = np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)
-    floor_below, floor_above = np.maximum(below, 2.0**-50), np.maximum(above, 2.0**-50)
     x0 = ru**2
     x1 = (1/2)*x0
     x2 = np.exp(x1)

@@ -571,7 +571,6 @@ def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Ar
     """K and its derivatives in c, q_v and t."""
     s, t = left.biases[:, None], right.biases[None, :]
     ru, rv = left.lengths[:, None], right.lengths[None, :]
-    qu, qv = ru * ru, rv * rv
     c = np.clip(left.rows @ right.rows.T, -ru * rv, ru * rv)
     K: Array = c + s*t
     by_c: Array = np.broadcast_to(1, c.shape)

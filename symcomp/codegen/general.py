@@ -125,7 +125,8 @@ def _of_lengths(ker: DualKernel) -> str:
     ):
         code = [skeletons.POLAR_CALL, *statements(results, CORRELATION)]
         if name == "_kernel_and_curves":
-            code[1:1] = skeletons.POLAR_FLOOR
+            floors = any("floor_" in line for line in code)
+            code[1:1] = skeletons.POLAR_FLOOR if floors else skeletons.POLAR_FLOOR[:-1]
         text += skeletons.PLAIN_FUNCTION.substitute(name=name, returns=returns, code=indented(code))
     return text
 

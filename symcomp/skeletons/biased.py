@@ -156,7 +156,6 @@ def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Ar
     """K and its derivatives in c, q_v and t."""
     s, t = left.biases[:, None], right.biases[None, :]
     ru, rv = left.lengths[:, None], right.lengths[None, :]
-    qu, qv = ru * ru, rv * rv
-    c = np.clip(left.rows @ right.rows.T, -ru * rv, ru * rv)
+$variances    c = np.clip(left.rows @ right.rows.T, -ru * rv, ru * rv)
     $code
 $functions''')
