@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from proofs_checks.ledger import Claim, Finding, Outcome, Settings
+from proofs_checks.storage import certificate_folder
 from symcomp.storage import replace_file
 
 DISTRIBUTIONS = ("symcomp", "hypothesis", "mpmath", "numpy", "python-flint", "scipy", "sympy")
@@ -35,9 +36,10 @@ def default_folder() -> Path:
 
 
 def fingerprint(*sources: Path) -> str:
-    """Hash of the sources of both packages and of the files given, and of the versions."""
+    """Hash of the sources of both packages, the certificates, the files given, the versions."""
     digest = sha256(json.dumps(versions(), sort_keys=True).encode())
-    for path in (*_modules("proofs_checks"), *_modules("symcomp"), *sources):
+    certificates = sorted(certificate_folder().glob("*.json"))
+    for path in (*_modules("proofs_checks"), *_modules("symcomp"), *certificates, *sources):
         digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -45,7 +47,7 @@ def fingerprint(*sources: Path) -> str:
 def _modules(package: str) -> Iterator[Path]:
     spec = find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
-        yield from sorted(Path(folder).glob("*.py"))
+        yield from sorted(Path(folder).rglob("*.py"))
 
 
 @dataclass(frozen=True)

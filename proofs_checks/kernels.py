@@ -1,26 +1,20 @@
-"""Claims K1-K6 on dual kernels (theory.md section 2)."""
+"""Claim K1, closed forms of dual kernels (theory.md section 2), and what K2-K6 share."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache
 from typing import Any
 
-import flint
-import hypothesis
 import mpmath
-import numpy as np
 import sympy
-from hypothesis import strategies as st
 from mpmath import mpf
 
 import symcomp
 from proofs_checks import oracles
-from proofs_checks.checks import agreement, certify, combine, falsify, identities, signs
+from proofs_checks.checks import agreement, identities
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
 from proofs_checks.reference import REFERENCE, Real
-from proofs_checks.strategies import correlations, gram_matrices
 from symcomp.antiderivatives import C
-from symcomp.balls import ball, exact
 from symcomp.catalogue import Activation
 from symcomp.expectations import QU, QV, Step, stein
 from symcomp.kernels import RHO
@@ -51,6 +45,7 @@ class Derived:
 
 
 Catalogue = tuple[Derived, ...]
+Row = tuple[str, sympy.Expr, sympy.Expr]
 
 
 def catalogue() -> Catalogue:
@@ -65,7 +60,8 @@ def relu() -> Derived:
     return Derived(ker.activation, ker.expr, ker.steps)
 
 
-def _sigma(d: Derived) -> Real:
+def sigma(d: Derived) -> Real:
+    """The hand-written σ."""
     return SIGMA[d.act.name.split(":")[0]]
 
 
@@ -75,14 +71,27 @@ def _degree(d: Derived) -> int:
     return degree
 
 
-def _value(d: Derived, qu: Any, qv: Any, c: Any, digits: int) -> mpf:
-    """The claimed K at one point, by mpmath."""
+def value(d: Derived, qu: Any, qv: Any, c: Any, digits: int) -> mpf:
+    """The claimed K at one point, by mpmath; NaN where it is no real number."""
     numbers = {QU: qu, QV: qv, C: c}
     at = {symbol: sympy.Rational(str(number)) for symbol, number in numbers.items()}
-    return mpf(sympy.N(d.expr.subs(at), digits + 15, maxn=1000))
+    return real(sympy.N(d.expr.subs(at), digits + 15, maxn=1000))
 
 
-def _changed(name: str, change: Callable[[sympy.Expr], sympy.Expr]) -> Mutant[Catalogue]:
+def real(value: sympy.Expr) -> mpf:
+    """A number of SymPy's; NaN, which fails every comparison, if it is not real."""
+    return mpf(value) if value.is_Float or value.is_Rational else mpf("nan")
+
+
+@cache
+def _integral(name: str, degree: int, qu: Any, qv: Any, c: Any, digits: int) -> mpf:
+    """E σ(X) σ(Y) of the hand-written σ; kept, as many false formulas meet the same points."""
+    u, v, cov = (mpf(str(number)) for number in (qu, qv, c))
+    f = SIGMA[name]
+    return oracles.homogeneous(f, f, 2 * degree, u, v, cov, digits)
+
+
+def changed(name: str, change: Callable[[sympy.Expr], sympy.Expr]) -> Mutant[Catalogue]:
     """The same formula changed in every kernel of the catalogue."""
     return Mutant(name, lambda all_: tuple(replace(d, expr=change(d.expr)) for d in all_))
 
@@ -124,11 +133,9 @@ def _against_integral(kernels: Catalogue, settings: Settings) -> Finding:
 
     def rows() -> Iterator[tuple[str, mpf, mpf]]:
         for d in kernels:
-            f = _sigma(d)
             for qu, qv, c in POINTS:
-                u, v, cov = (mpf(str(number)) for number in (qu, qv, c))
-                wanted = oracles.homogeneous(f, f, 2 * _degree(d), u, v, cov, settings.digits)
-                yield f"{d.act.name} at {qu}, {qv}, {c}", _value(d, qu, qv, c, 60), wanted
+                wanted = _integral(d.act.name, _degree(d), qu, qv, c, settings.digits)
+                yield f"{d.act.name} at {qu}, {qv}, {c}", value(d, qu, qv, c, 60), wanted
 
     with mpmath.workdps(settings.digits + 20):
         return agreement(rows(), settings.digits)
@@ -151,7 +158,7 @@ def _ladder_of_expectations(kernels: Catalogue, settings: Settings) -> Finding:
             derivative = replace(d, expr=sympy.diff(d.expr, C))
             for rho in RHOS[1:-1]:
                 wanted = oracles.homogeneous(slope, slope, 0, 1, 1, mpf(rho), settings.digits)
-                yield f"{d.act.name} at {rho}", _value(derivative, 1, 1, rho, 60), wanted
+                yield f"{d.act.name} at {rho}", value(derivative, 1, 1, rho, 60), wanted
 
     with mpmath.workdps(settings.digits + 20):
         return agreement(rows(), settings.digits)
@@ -184,446 +191,11 @@ K1 = Claim(
         ),
     ),
     mutants=(
-        _changed("ρ → -ρ", lambda e: e.subs(C, -C)),
-        _changed("π → 3 in the density", lambda e: e.subs(sympy.pi, 3)),
+        changed("ρ → -ρ", lambda e: e.subs(C, -C)),
+        changed("π → 3 in the density", lambda e: e.subs(sympy.pi, 3)),
         # a public closed form does this at ρ = -1
-        _changed("the pair at -ρ valued as at ρ", lambda e: e.subs(C, abs(C))),
+        changed("the pair at -ρ valued as at ρ", lambda e: e.subs(C, abs(C))),
     ),
 )
 
-
-# ---- K2: Hermite series --------------------------------------------------------------------------
-
-_TERMS = 24
-
-
-@dataclass(frozen=True)
-class Series:
-    """κ, its Hermite coefficients μ_0 .. μ_{n-1}, and the claimed bound of the remainder."""
-
-    kernel: Derived
-    mu: tuple[sympy.Expr, ...]
-    remainder: Callable[[sympy.Expr, int, sympy.Expr], sympy.Expr]  # (tail mass, n, ρ)
-
-
-def _series() -> Series:
-    ker = symcomp.dual_kernel("relu")
-    return Series(relu(), ker.hermite(_TERMS), lambda tail, n, rho: tail * abs(rho) ** n)
-
-
-def _times_hermite(f: Real, k: int, z: mpf) -> mpf:
-    return f(z) * mpmath.hermite(k, z / mpmath.sqrt(2))
-
-
-def _coefficients(s: Series, settings: Settings) -> Finding:
-    """μ_k against the integral of σ(z) He_k(z)."""
-
-    def rows() -> Iterator[tuple[str, mpf, mpf]]:
-        f = _sigma(s.kernel)
-        for k, mu in enumerate(s.mu[:12]):
-            with mpmath.workdps(settings.digits + 15):
-                # He_k(z) = 2^(-k/2) H_k(z/√2)
-                product = partial(_times_hermite, f, k)
-                mean = oracles.expectation1(product, 1, (0,), settings.digits)
-                wanted = mean / mpmath.sqrt(mpf(2) ** k * mpmath.factorial(k))
-                yield f"μ_{k}", mpf(sympy.N(mu, settings.digits + 15)), wanted
-
-    return agreement(rows(), settings.digits)
-
-
-def _remainder_search(s: Series, settings: Settings) -> Finding:
-    """The remainder against its bound, both in balls of 512 bits at a drawn ρ."""
-    tail = s.kernel.kappa.subs(RHO, 1) - sum(m**2 for m in s.mu)
-    rest = s.kernel.kappa - sum(m**2 * RHO**k for k, m in enumerate(s.mu))
-    room = s.remainder(tail, len(s.mu), RHO)
-
-    def margin(rho: float) -> float:
-        hypothesis.assume(abs(rho) > 1e-4)
-        with flint.ctx.workprec(512):
-            at = {RHO: exact(rho)}
-            size, bound = abs(ball(rest, at)), ball(room, at)
-            return float((bound - size) / bound)
-
-    return falsify(margin, {"rho": correlations()}, settings, slack=1e-60)
-
-
-K2 = Claim(
-    id="K2",
-    title="Hermite series and its remainder (ReLU)",
-    statement=(
-        r"\kappa(\rho)=\sum_k\mu_k^2\rho^k,\ \mu_k=\mathbb{E}\,\sigma(Z)\mathrm{He}_k(Z)/\sqrt{k!};"
-        r"\ \Bigl|\kappa(\rho)-\sum_{k<n}\mu_k^2\rho^k\Bigr|\le"
-        r"\Bigl(\mathbb{E}\sigma^2-\sum_{k<n}\mu_k^2\Bigr)|\rho|^n"
-    ),
-    source="Mehler's formula; theory.md K2",
-    subject=_series,
-    evidence=(
-        Evidence(
-            Kind.PRECISION,
-            "mpmath: μ_k against ∫ σ He_k φ",
-            _coefficients,
-            covers="the coefficients, k < 12",
-        ),
-        Evidence(
-            Kind.PROPERTY,
-            f"Hypothesis: the remainder after {_TERMS} terms within its bound, in balls",
-            _remainder_search,
-        ),
-    ),
-    mutants=(
-        Mutant("no 1/sqrt(k!)", lambda s: replace(s, mu=_unnormalised(s.mu))),
-        Mutant(
-            "remainder |ρ|^(n+4)",
-            lambda s: replace(s, remainder=lambda tail, n, rho: tail * abs(rho) ** (n + 4)),
-        ),
-    ),
-    depends_on=("K1",),
-)
-
-
-def _unnormalised(mu: tuple[sympy.Expr, ...]) -> tuple[sympy.Expr, ...]:
-    return tuple(m * sympy.sqrt(sympy.factorial(k)) for k, m in enumerate(mu))
-
-
-# ---- K3: convexity and monotonicity --------------------------------------------------------------
-
-_U = sympy.Symbol("u", positive=True)
-# ρ = (1-u²)/(1+u²) runs through (-1, 1) as u runs through (0, ∞), and sqrt(1-ρ²) = 2u/(1+u²).
-_RHO_OF_U = (1 - _U**2) / (1 + _U**2)
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """The kernels whose κ is claimed convex, and those claimed nondecreasing."""
-
-    convex: Catalogue
-    nondecreasing: Catalogue
-
-
-def _shapes() -> Shapes:
-    return Shapes(
-        tuple(d for d in catalogue() if d.act.convex),
-        tuple(d for d in catalogue() if d.act.nondecreasing),
-    )
-
-
-def _shape_signs(s: Shapes, _: Settings) -> Finding:
-    """κ'' >= 0 and κ' >= 0 on (-1, 1), by the substitution above; κ is continuous at the ends.
-
-    Where κ' itself is transcendental, κ'(-1) >= 0 and κ'' >= 0 decide it.
-    """
-    rows = [(f"{d.act.name}: κ'' on (-1,1)", _on_arc(d, 2), ">=0") for d in s.convex]
-    for d in s.nondecreasing:
-        if d.act.convex:
-            limit = sympy.limit(sympy.diff(d.kappa, RHO), RHO, -1, "+")
-            rows.append((f"{d.act.name}: κ'(-1)", limit, ">=0"))
-            rows.append((f"{d.act.name}: κ'' on (-1,1)", _on_arc(d, 2), ">=0"))
-        else:
-            rows.append((f"{d.act.name}: κ' on (-1,1)", _on_arc(d, 1), ">=0"))
-    return signs(rows)
-
-
-def _on_arc(d: Derived, order: int) -> sympy.Expr:
-    return sympy.simplify(sympy.diff(d.kappa, RHO, order).subs(RHO, _RHO_OF_U))
-
-
-def _chords(s: Shapes, settings: Settings) -> Finding:
-    """κ at a midpoint below the chord; κ at the right above κ at the left."""
-    functions = [sympy.lambdify(RHO, d.kappa, "numpy") for d in s.convex]
-    rising = [sympy.lambdify(RHO, d.kappa, "numpy") for d in s.nondecreasing]
-
-    def margin(a: float, b: float) -> float:
-        low, high = min(a, b), max(a, b)
-        bends = [(f(a) + f(b)) / 2 - f((a + b) / 2) for f in functions]
-        return float(min(*bends, *(f(high) - f(low) for f in rising)))
-
-    return falsify(margin, {"a": correlations(), "b": correlations()}, settings, slack=1e-12)
-
-
-def _plus_step(s: Shapes) -> Shapes:
-    """Drop the hypothesis: claim convexity for the step too, which is not convex."""
-    step = next(d for d in catalogue() if d.act.name == "step")
-    return replace(s, convex=(*s.convex, step))
-
-
-K3 = Claim(
-    id="K3",
-    title="Convex σ gives convex κ, nondecreasing σ nondecreasing κ",
-    statement=(
-        r"\sigma''\ge0\Rightarrow\kappa''=\mathbb{E}\,\sigma''(X)\sigma''(Y)\ge0;\quad"
-        r"\sigma'\ge0\Rightarrow\kappa'\ge0\ \text{on }[-1,1]\ "
-        r"\text{(checked for every homogeneous activation of the catalogue)}"
-    ),
-    source="theory.md K3, read off K1",
-    subject=_shapes,
-    evidence=(
-        Evidence(
-            Kind.PROOF,
-            "SymPy: signs of κ' and κ'' with ρ = (1-u²)/(1+u²), u > 0",
-            _shape_signs,
-        ),
-        Evidence(Kind.PROPERTY, "Hypothesis: chords and order", _chords),
-    ),
-    mutants=(
-        Mutant("the step function taken for convex", _plus_step),
-        Mutant(
-            "|x| taken for nondecreasing",
-            lambda s: replace(
-                s, nondecreasing=tuple(d for d in catalogue() if d.act.name == "abs")
-            ),
-        ),
-    ),
-    depends_on=("K1",),
-)
-
-
-# ---- K4: positive definiteness -------------------------------------------------------------------
-
-
-def _least_eigenvalue(kernels: Catalogue, settings: Settings) -> Finding:
-    functions = [sympy.lambdify(RHO, d.kappa, "numpy") for d in kernels]
-
-    def margin(gram: np.ndarray) -> float:
-        rho = np.clip(gram, -1, 1)
-        return float(min(np.linalg.eigvalsh(f(rho) + 0 * rho)[0] for f in functions) / len(rho))
-
-    # sqrt(1-ρ²) turns a rounding 1e-16 of an entry at ±1 into 1e-8.
-    return falsify(margin, {"gram": gram_matrices()}, settings, slack=1e-7)
-
-
-def _square_expands(kernels: Catalogue, _: Settings) -> Finding:
-    """Σ c_i c_j K(u_i, u_j) = E (Σ c_i σ_i)²: the square and the double sum have equal terms.
-
-    With K read as E σ_i σ_j, so that its symmetry in the two arguments is part of the check.
-    """
-    rows = [
-        (f"{d.act.name}: K(u,v) = K(v,u)", d.expr, d.expr.subs({QU: QV, QV: QU}, simultaneous=True))
-        for d in kernels
-    ]
-    for n in range(2, 7):
-        c, s = sympy.symbols(f"c:{n}", real=True), sympy.symbols(f"sigma:{n}", real=True)
-        double = sum(c[i] * c[j] * s[i] * s[j] for i in range(n) for j in range(n))
-        square = sum(ci * si for ci, si in zip(c, s, strict=True)) ** 2
-        rows.append((f"the square of {n} terms", square, double))
-    return identities(rows)
-
-
-K4 = Claim(
-    id="K4",
-    title="Gram matrices of the dual kernel are positive semidefinite",
-    statement=(
-        r"\sum_{ij}c_ic_jK(u_i,u_j)="
-        r"\mathbb{E}\bigl(\textstyle\sum_ic_i\sigma(\langle u_i,x\rangle)\bigr)^2\ge0"
-    ),
-    source="theory.md K4",
-    subject=catalogue,
-    evidence=(
-        Evidence(
-            Kind.PROOF,
-            "SymPy: the square expands to the double sum",
-            _square_expands,
-            covers="at most 6 vectors",
-        ),
-        Evidence(Kind.PROPERTY, "Hypothesis: least eigenvalue of κ(Gram)", _least_eigenvalue),
-    ),
-    mutants=(_changed("ρ → -ρ", lambda e: e.subs(C, -C)),),
-    depends_on=("K1",),
-)
-
-
-# ---- K5: regularity of the ReLU kernel -----------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Regularity:
-    """ReLU's κ, the Lipschitz constant of w -> K(w, u) and the constant of the mean square."""
-
-    kernel: Derived
-    lipschitz: sympy.Rational
-    square: sympy.Rational
-
-
-def _regularity() -> Regularity:
-    half = sympy.Rational(1, 2)
-    return Regularity(relu(), half, half)
-
-
-def _regularity_proof(r: Regularity, _: Settings) -> Finding:
-    """With K = |w| κ(ρ), ρ the cosine of w and u: gradient, Hessian and mean square from κ alone.
-
-    Gradient: its square is g = κ² + (1-ρ²) κ'². Hessian: eigenvalues (κ - ρκ')/|w| across the
-    plane of w, u and (κ - ρκ' + (1-ρ²)κ'')/|w| in it. Mean square: with norms a, b it is
-    (a² + b²)/2 - 2ab κ(ρ), below q (a² + b² - 2abρ) for all a, b when q >= 1/2 and
-    κ(ρ) >= 1/2 - q (1-ρ): then the difference is at least (q - 1/2)(a - b)².
-    """
-    kappa = r.kernel.kappa
-    first, second = sympy.diff(kappa, RHO), sympy.diff(kappa, RHO, 2)
-    across = kappa - RHO * first
-    plane = across + (1 - RHO**2) * second
-    g = kappa**2 + (1 - RHO**2) * first**2
-    gap = kappa - sympy.Rational(1, 2) + r.square * (1 - RHO)
-
-    def arc(expr: sympy.Expr) -> sympy.Expr:
-        return sympy.simplify(expr.subs(RHO, _RHO_OF_U))
-
-    exact = identities(
-        [
-            ("g' = 2 κ' (κ - ρκ' + (1-ρ²)κ'')", sympy.diff(g, RHO), 2 * first * plane),
-            ("the Lipschitz constant is reached: g(1)", g.subs(RHO, 1), r.lipschitz**2),
-            ("κ'(-1)", sympy.limit(first, RHO, -1, "+"), sympy.S.Zero),
-            ("κ - 1/2 + q(1-ρ) vanishes at ρ = 1", gap.subs(RHO, 1), sympy.S.Zero),
-            ("its slope vanishes at ρ = 1", sympy.diff(gap, RHO).subs(RHO, 1), sympy.S.Zero),
-        ]
-    )
-    signed = signs(
-        [
-            ("κ'' >= 0: κ' >= κ'(-1) = 0, and the gap, flat at 1, is >= 0", arc(second), ">=0"),
-            ("κ - ρκ' >= 0: convex across", arc(across), ">=0"),
-            ("κ - ρκ' + (1-ρ²)κ'' >= 0: convex in the plane, and g' >= 0", arc(plane), ">=0"),
-        ]
-    )
-    return combine(exact, signed)
-
-
-def _regularity_search(r: Regularity, settings: Settings) -> Finding:
-    """Both bounds for arbitrary w, w' in the plane, and the slope of K between two points."""
-    kappa = sympy.lambdify(RHO, r.kernel.kappa, "numpy")
-
-    def kernel(x: np.ndarray, y: np.ndarray) -> float:
-        size = float(np.linalg.norm(x) * np.linalg.norm(y))
-        return size * float(kappa(np.clip(x @ y / size, -1, 1))) if size else 0.0
-
-    def margin(a: float, b: float, s: float, t: float) -> float:
-        w, v = a * np.array([np.cos(s), np.sin(s)]), b * np.array([np.cos(t), np.sin(t)])
-        unit = np.array([1.0, 0.0])
-        apart = float(np.linalg.norm(w - v))
-        square = kernel(w, w) + kernel(v, v) - 2 * kernel(w, v)
-        slack = float(r.lipschitz) * apart - abs(kernel(w, unit) - kernel(v, unit))
-        return min(float(r.square) * apart**2 - square, slack)
-
-    length, angle = st.floats(0, 4), st.floats(-3.2, 3.2)
-    arguments = {"a": length, "b": length, "s": angle, "t": angle}
-    return falsify(margin, arguments, settings, slack=1e-7)
-
-
-K5 = Claim(
-    id="K5",
-    title="Regularity of the ReLU kernel, with sharp constants",
-    statement=(
-        r"|u|=1:\ w\mapsto K(w,u)\text{ is convex and }\tfrac12\text{-Lipschitz};\quad"
-        r"\mathbb{E}\bigl(\mathrm{relu}\langle w,x\rangle-\mathrm{relu}\langle w',x\rangle\bigr)^2"
-        r"\le\tfrac12|w-w'|^2,\text{ both constants sharp}"
-    ),
-    source="theory.md K5",
-    subject=_regularity,
-    evidence=(
-        Evidence(
-            Kind.PROOF,
-            "SymPy: gradient, Hessian and mean square in terms of κ, their signs decided",
-            _regularity_proof,
-        ),
-        Evidence(Kind.PROPERTY, "Hypothesis: both bounds in the plane", _regularity_search),
-    ),
-    mutants=(
-        Mutant("mean square 2/5", lambda r: replace(r, square=sympy.Rational(2, 5))),
-        Mutant("Lipschitz constant 2/5", lambda r: replace(r, lipschitz=sympy.Rational(2, 5))),
-    ),
-    depends_on=("K1", "K3"),
-)
-
-
-# ---- K6: half linear, half even ------------------------------------------------------------------
-
-_Y = sympy.Symbol("y", nonnegative=True)
-
-
-@dataclass(frozen=True)
-class Halves:
-    """ReLU's κ and the claimed even half e(y), y = ρ²."""
-
-    kernel: Derived
-    even: sympy.Expr
-
-
-def _halves() -> Halves:
-    root = sympy.sqrt(_Y)
-    return Halves(relu(), (sympy.sqrt(1 - _Y) + root * sympy.asin(root)) / (2 * sympy.pi))
-
-
-def _halves_proof(h: Halves, _: Settings) -> Finding:
-    """κ(±√y) = ±√y/4 + e(y); e(0), e(1); e' and e'' by y = sin² t, signs from x < tan x."""
-    t = sympy.Symbol("t", positive=True)  # in (0, π/2)
-    root = sympy.sqrt(_Y)
-    y = sympy.Symbol("y", positive=True)
-    even = h.even.subs(_Y, y)
-    cos = sympy.sqrt(1 - y)
-    # asin√y = atan(√y/√(1-y)): with x = tan t the signs below are those of t and x - t.
-    x = sympy.sqrt(y) / cos
-    slope = sympy.asin(sympy.sqrt(y)) / (4 * sympy.pi * sympy.sqrt(y))
-    bend = (x - sympy.asin(sympy.sqrt(y))) / (8 * sympy.pi * sympy.sqrt(y) ** 3)
-    exact = identities(
-        [
-            ("κ(√y) = √y/4 + e(y)", h.kernel.kappa.subs(RHO, root), root / 4 + h.even),
-            ("κ(-√y) = -√y/4 + e(y)", h.kernel.kappa.subs(RHO, -root), -root / 4 + h.even),
-            ("e(0)", h.even.subs(_Y, 0), 1 / (2 * sympy.pi)),
-            ("e(1)", h.even.subs(_Y, 1), sympy.Rational(1, 4)),
-            ("e' = asin√y / (4π√y), positive", sympy.diff(even, y), slope),
-            ("e'' = (tan t - t) / (8π sin³ t) at y = sin² t", sympy.diff(even, y, 2), bend),
-            ("tan t - t vanishes at 0", (sympy.tan(t) - t).subs(t, 0), sympy.S.Zero),
-            ("(tan t - t)' = tan² t", sympy.diff(sympy.tan(t) - t, t), sympy.tan(t) ** 2),
-        ]
-    )
-    real = sympy.Symbol("x", real=True)
-    return combine(exact, signs([("tan² t >= 0", real**2, ">=0")]))
-
-
-def _halves_in_balls(h: Halves, _: Settings) -> Finding:
-    """e' > 0 and e'' > 0 in balls, away from the ends, where e'' has limits 1/(12π) and ∞."""
-    slope, bend = sympy.diff(h.even, _Y), sympy.diff(h.even, _Y, 2)
-
-    def rises_and_bends(box: tuple[flint.arb, ...]) -> bool | None:
-        values = [ball(expr, {_Y: box[0]}) for expr in (slope, bend)]
-        if all(v > 0 for v in values):
-            return True
-        return False if any(v < 0 for v in values) else None
-
-    domain = [(flint.fmpq(1, 1000), flint.fmpq(999, 1000))]
-    return certify(rises_and_bends, domain, depth=40)
-
-
-K6 = Claim(
-    id="K6",
-    title="The ReLU kernel is half linear, half even",
-    statement=(
-        r"\kappa(\rho)=\tfrac{\rho}{4}+e(\rho^2),\ "
-        r"e(y)=\frac{\sqrt{1-y}+\sqrt y\arcsin\sqrt y}{2\pi}"
-        r"\text{ convex and increasing on }[0,1],\ e(0)=\tfrac1{2\pi},\ e(1)=\tfrac14"
-    ),
-    source="theory.md K6",
-    subject=_halves,
-    evidence=(
-        Evidence(
-            Kind.PROOF, "SymPy: both halves, the ends, e' and e'' in closed form", _halves_proof
-        ),
-        Evidence(
-            Kind.CERTIFICATE,
-            "balls: e' > 0 and e'' > 0",
-            _halves_in_balls,
-            covers="1/1000 <= y <= 999/1000",
-        ),
-    ),
-    mutants=(
-        Mutant(
-            "slope 1/3 in place of 1/4", lambda h: replace(h, even=h.even - sympy.sqrt(_Y) / 12)
-        ),
-        Mutant(
-            "minus the arcsine",
-            lambda h: replace(
-                h, even=h.even.subs(sympy.asin(sympy.sqrt(_Y)), -sympy.asin(sympy.sqrt(_Y)))
-            ),
-        ),
-    ),
-    depends_on=("K1",),
-)
-
-CLAIMS: tuple[Claim[Any], ...] = (K1, K2, K3, K4, K5, K6)
+CLAIMS: tuple[Claim[Any], ...] = (K1,)

@@ -18,7 +18,7 @@ from sympy import IndexedBase, Rational, Sum
 
 from proofs_checks import oracles
 from proofs_checks.checks import agreement, combine, falsify, identities, signs
-from proofs_checks.energy import configurations
+from proofs_checks.energy import configurations, real_number
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Outcome, Settings
 from symcomp import objectives
 from symcomp.codegen import generate
@@ -154,23 +154,57 @@ def _quadrature(claim: SimplexTheorem, settings: Settings) -> Finding:
             wanted["value"] = F[0] - slope**2 / (4 * curvature)
             for name, number in wanted.items():
                 got = getattr(claim, name).subs({M: m, TAU: Rational(13, 10)})
-                yield f"{name}, M = {m}", mpf(sympy.N(got, digits + 15)), number
+                yield f"{name}, M = {m}", real_number(got, digits), number
 
     with mpmath.workdps(digits + 15):
         return agreement(rows(), digits)
 
 
+def _hundred_digits(claim: SimplexTheorem, settings: Settings) -> Finding:
+    """E_M, radius and value for M up to 40, and M min F for a huge M beside its limit.
+
+    𝓔 = E f̂² from integrals over pairs of Gaussians, g and E f̂ from one; the minimum of the parabola
+    in the radius. At M = 10^(digits + 10) the law's next term, of order 1/M, is below the digits.
+    """
+    digits = max(100, settings.digits)
+
+    def rows() -> Iterator[tuple[str, mpf, mpf]]:
+        mean = oracles.expectation1(oracles.relu, 1, digits=digits)
+        for m in (2, 3, 4, 7, 40):
+            square = _pairs_square(mpf(m), digits)
+            wanted = (square, mean**2 / square, mean**2 - mean**4 / square)
+            for field, number in zip(("energy", "radius", "value"), wanted, strict=True):
+                got = getattr(claim, field).subs({M: m, TAU: 1})
+                yield f"{field}, M = {m}", real_number(got, digits), number
+        huge = mpf(10) ** (digits + 10)
+        with mpmath.workdps(3 * digits):  # M min F is a difference of numbers near 1/(2π), times M
+            mean = oracles.expectation1(oracles.relu, 1, digits=2 * digits + 20)
+            square = _pairs_square(huge, 2 * digits + 20)
+            law = huge * (mean**2 - mean**4 / square)
+        yield "M min F", real_number(claim.law.subs(TAU, 1), digits), law
+
+    with mpmath.workdps(digits + 15):
+        return agreement(rows(), digits)
+
+
+@cache
+def _pairs_square(m: mpf, digits: int) -> mpf:
+    """E f̂² for the unit simplex of m neurons, from pairs of Gaussians."""
+    one, other = (
+        oracles.homogeneous(oracles.relu, oracles.relu, 2, 1, 1, rho, digits=digits)
+        for rho in (1, -1 / (m - 1))
+    )
+    return (one + (m - 1) * other) / m
+
+
+@cache
 def _mean_square(m: int, digits: int) -> mpf:
     """E f̂² for the unit simplex of m neurons."""
     if m <= 3:
         turn = 2 * mpmath.pi / m
         rows = [mpmath.cos_sin(turn * j) for j in range(m)]
         return oracles.loss_by_quadrature(rows, [[0, 0]], digits=digits)
-    one, other = (
-        oracles.homogeneous(oracles.relu, oracles.relu, 2, 1, 1, rho, digits=digits)
-        for rho in (1, -1 / mpf(m - 1))
-    )
-    return (one + (m - 1) * other) / m
+    return _pairs_square(mpf(m), digits)
 
 
 def _search(claim: SimplexTheorem, settings: Settings) -> Finding:
@@ -228,6 +262,12 @@ E2 = Claim(
             "minimum over the radius of F by quadrature",
             _quadrature,
             covers="energy, radius and value of the simplex, M = 2, 3, 5, 16",
+        ),
+        Evidence(
+            Kind.PRECISION,
+            "100 digits: energy, radius, value, and the 1/M law at an M of 111 digits",
+            _hundred_digits,
+            covers="M = 2, 3, 4, 7, 40, and the limit of M min F",
         ),
         Evidence(Kind.PROPERTY, "search for a network below the minimum, M <= 40", _search),
     ),

@@ -6,6 +6,7 @@ What the files say depends on the claims, their findings and the settings alone;
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from proofs_checks.ledger import Kind, Outcome, Verdict
 from proofs_checks.runner import ClaimResult, EvidenceResult, MutantResult, Run
 from proofs_checks.schema import LEDGER
 from symcomp import objectives
+from symcomp.derivations import objective_formulas
 from symcomp.kernels import DualKernel
 from symcomp.storage import replace_file
 
@@ -51,15 +53,16 @@ def write(
 
     Returns their paths.
 
-    ``data`` are experiments shown in ledger.md. The formulas and modules are those of
-    ``activations``, positively homogeneous catalogue names.
+    ``data`` are experiments shown in ledger.md. The modules are those of ``activations``, the
+    formulas too; those of the whole catalogue where the run is about it (K1c).
     """
     kernels = [symcomp.dual_kernel(name) for name in activations]
+    partial = all(result.claim.id != "K1c" for result in run.results)
     files = {
         folder / "ledger.json": as_json(run),
         folder / "ledger.schema.json": json.dumps(LEDGER, indent=2, ensure_ascii=False) + "\n",
         folder / "ledger.md": as_markdown(run, data),
-        folder / "formulas.md": formulas(kernels),
+        folder / "formulas.md": formulas(kernels if partial else readable(symcomp.activations())),
     }
     for ker in kernels:
         path = folder / "generated" / f"{ker.activation.name}.py"
@@ -342,9 +345,12 @@ def _data_markdown(data: Sequence[optimality.Experiment]) -> Iterator[str]:
 
 # ------------------------------------------------------------------ formulas
 
+# Beyond this many operations a formula fills pages that nobody reads.
+_READABLE = 40
+
 
 def formulas(kernels: Iterable[DualKernel]) -> str:
-    """The derived formulas in LaTeX: kernel, κ, κ', loss, F, V, and the optimum at β = 0."""
+    """The derived formulas in LaTeX: kernel, κ, κ', losses, V, 1/d terms, optimum at β = 0."""
     blocks = [
         "# Derived formulas",
         ORIGIN,
@@ -353,12 +359,19 @@ def formulas(kernels: Iterable[DualKernel]) -> str:
         r"network's, with rows $w_i$ and $\theta_j$; $\tau^2 = \mathbb E|w|^2$, "
         r"$\mu = \mathbb E w$; $M$ neurons stand for $N$.",
     ]
-    for ker in kernels:
-        blocks.append(f"## {ker.activation.name}")
-        blocks += [
-            f"{text}\n\n$$\n{left} = {sympy.latex(right)}\n$$" for text, left, right in _list(ker)
-        ]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join([*blocks, *map(_section, kernels)]) + "\n"
+
+
+@cache
+def _section(ker: DualKernel) -> str:
+    lines = (f"{text}\n\n$$\n{left} = {sympy.latex(right)}\n$$" for text, left, right in _list(ker))
+    return "\n\n".join([f"## {ker.activation.name}", *lines])
+
+
+def readable(names: Iterable[str]) -> list[DualKernel]:
+    """The kernels of these activations that have a closed form short enough to read."""
+    kernels = map(symcomp.dual_kernel, names)
+    return [k for k in kernels if k.expr is not None and k.expr.count_ops() <= _READABLE]
 
 
 def _list(ker: DualKernel) -> Iterator[tuple[str, str, sympy.Expr]]:
@@ -369,14 +382,4 @@ def _list(ker: DualKernel) -> Iterator[tuple[str, str, sympy.Expr]]:
     yield "At unit variances", r"\kappa(\rho)", ker.correlation
     slope = sympy.simplify(sympy.diff(ker.correlation, ker.rho))
     yield "Its slope", r"\kappa'(\rho)", slope
-    yield "Population loss (S0)", "L_N", objectives.population_loss(ker)
-    yield "Simplified objective (S1)", "F", objectives.simplified_objective(ker)
-    # |w|² tends to τ² and <w, w'> to |μ|², so E K(w, w) - E K(w, w') tends to this.
-    tau2, mu2 = objectives.TAU**2, objectives.MU**2
-    own, other = (objectives.kernel_at(ker, tau2, tau2, c) for c in (tau2, mu2))
-    variance = sympy.simplify(own - other)
-    yield r"Variance of the target's draw as $d \to \infty$ (S2)", "V", variance
-    best = objectives.simplex_optimum(ker)
-    yield r"Energy of the simplex (E2)", "E_M", best.energy
-    yield r"Norm of its vectors at $\mu = 0$ (E2)", r"|\theta_j|", best.radius
-    yield r"Least loss at $\mu = 0$ (E2)", r"\min F", best.value
+    yield from objective_formulas(ker)

@@ -369,8 +369,7 @@ class _Worker:
             answer: Done = self.pipe.recv()
         except (EOFError, OSError):
             self.stop()
-            reason = f"the worker process ended with exit code {self.process.exitcode}"
-            finding = Finding(Outcome.UNDECIDED, reason)
+            finding = Finding(Outcome.UNDECIDED, _ended(self.process.exitcode))
             return Done(finding, time.monotonic() - self.started, returned=False)
         return answer
 
@@ -409,6 +408,12 @@ def _perform(registry: Registry, task: Task, settings: Settings, budget: float) 
         reason = " ".join(str(error).split())
         finding = Finding(Outcome.UNDECIDED, f"{type(error).__name__}: {reason}"[:500])
     return Done(finding, time.perf_counter() - start, returned)
+
+
+def _ended(code: int | None) -> str:
+    if code is not None and -code in signal.valid_signals():
+        return f"the worker process was killed by {signal.Signals(-code).name}"
+    return f"the worker process ended with exit code {code}"
 
 
 def _out_of_time(budget: float) -> Finding:

@@ -1,334 +1,36 @@
-"""Claims S0-S4: the exact loss and the steps that simplify it (theory.md section 3), for ReLU."""
+"""Claims S1 and S2: the simplified objective and the mean loss (theory.md section 3), ReLU."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from itertools import combinations_with_replacement
 from math import factorial, prod
-from types import ModuleType
 from typing import Any
 
-import flint
-import numpy as np
 import sympy
-from hypothesis import strategies as st
 from mpmath import fsum, mpf, workdps
-from numpy.typing import NDArray
-from sympy import Indexed, IndexedBase, Rational, Sum, Symbol
+from sympy import IndexedBase, Rational, Symbol
 
 import symcomp
-from proofs_checks import oracles, strategies
-from proofs_checks.checks import agreement, combine, falsify, identities, signs
-from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
-from symcomp.balls import ball, exact, to_mpf
-from symcomp.kernels import DualKernel
-from symcomp.objectives import (
-    MU,
-    TAU,
-    M,
-    N,
-    kernel_at,
-    population_loss,
-    simplified_objective,
+from proofs_checks import oracles
+from proofs_checks.checks import agreement, identities
+from proofs_checks.exact_loss import (
+    OUTER_B,
+    THETA_GRAM,
+    Exact,
+    Formula,
+    changed,
+    gram,
+    kind_of,
+    rows_of,
+    scaled,
+    term_rows,
 )
-
-Array = NDArray[np.float64]
-Exact = tuple[tuple[Fraction, ...], ...]
-Rows = Iterator[tuple[str, sympy.Expr, sympy.Expr]]
+from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
+from symcomp.objectives import MU, TAU, M, N, kernel_at, simplified_objective
 
 _SOURCE = "theory.md section 3, this project's reconstruction"
-# A vanishing norm is the square root of a cancelled sum: eps^(1/2), not eps.
-_ROOT_OF_ROUNDING = 1e-6
-
-
-# ---- formulas in N, M and inner products, and their values ---------------------------------------
-
-
-@dataclass(frozen=True)
-class Formula:
-    """A claimed value of a loss: sums over neurons of the kernel of inner products."""
-
-    kernel: DualKernel
-    expr: sympy.Expr
-
-    def value(self, numbers: Mapping[str, Any], digits: int) -> mpf:
-        """The formula at exact numbers, correct to `digits` digits.
-
-        `numbers` maps the name of each symbol to its value, of each indexed family to a nested
-        list; N and M are among them.
-        """
-        expr, atoms = _spelled_out(self.expr, numbers["N"], numbers["M"])
-        values = {symbol: exact(_entry(numbers[name], at)) for symbol, name, at in atoms}
-        # At |ρ| = 1 the arcsine keeps only half of the digits: four times as many leave plenty.
-        with flint.ctx.workprec(14 * digits + 64):
-            return to_mpf(ball(expr, values))
-
-
-@cache
-def _spelled_out(
-    formula: sympy.Expr, n: int, m: int
-) -> tuple[sympy.Expr, tuple[tuple[Symbol, str, tuple[int, ...]], ...]]:
-    """The sums for N = n, M = m written out, and (symbol, name, indices) of each of its atoms."""
-    expr = formula.subs({N: n, M: m}).doit()
-    indexed = sorted(expr.atoms(Indexed), key=str)
-    plain = {atom: sympy.Dummy(str(atom), real=True) for atom in indexed}
-    atoms = [(plain[a], str(a.base.label), tuple(int(k) for k in a.indices)) for a in indexed]
-    expr = expr.xreplace(plain)
-    own = expr.free_symbols - set(plain.values())
-    return expr, (*atoms, *((symbol, symbol.name, ()) for symbol in own))
-
-
-def _entry(family: Any, indices: tuple[int, ...]) -> Any:
-    for k in indices:
-        family = family[k - 1]  # SymPy's sums start at 1
-    return family
-
-
-def _gram(U: Sequence[Sequence[Any]], V: Sequence[Sequence[Any]]) -> list[list[flint.fmpq]]:
-    rows, columns = ([[exact(x) for x in row] for row in side] for side in (U, V))
-    return [[_dot(u, v) for v in columns] for u in rows]
-
-
-def _dot(u: Sequence[flint.fmpq], v: Sequence[flint.fmpq]) -> flint.fmpq:
-    return sum((x * y for x, y in zip(u, v, strict=True)), flint.fmpq(0))
-
-
-def _changed(name: str, change: Callable[[sympy.Expr], sympy.Expr]) -> Mutant[Formula]:
-    return Mutant(name, lambda f: replace(f, expr=change(f.expr)))
-
-
-def _scaled(kind: str, factor: sympy.Expr) -> Callable[[sympy.Expr], sympy.Expr]:
-    """Multiply one term of a formula."""
-    return lambda expr: sympy.Add(
-        *(term * factor if _kind(term) == kind else term for term in sympy.Add.make_args(expr))
-    )
-
-
-def _kind(term: sympy.Expr) -> str:
-    """The outer weights of a term, one letter a sum: "aa", "ab", "bb", "b", or "" without sums."""
-    if not term.has(Sum):
-        return ""
-    (total,) = term.atoms(Sum)
-    names = sorted({str(base.label) for base in total.atoms(IndexedBase)} & {"a", "b"})
-    return "ab" if len(names) == 2 else names[0] * len(total.limits)
-
-
-def _term_rows(
-    formula: Formula, kind: str, value: Callable[..., sympy.Expr], ends: tuple[Symbol, ...]
-) -> Rows:
-    """The term of this kind: its ranges, and its summand (coefficient included) against `value`."""
-    (term,) = (t for t in sympy.Add.make_args(formula.expr) if _kind(t) == kind)
-    coefficient, total = term.as_independent(Sum)
-    indices = []
-    for (index, first, last), end in zip(total.limits, ends, strict=True):
-        indices.append(index)
-        yield f"{kind}: sum from 1", first, sympy.S.One
-        yield f"{kind}: sum to {end}", last, end
-    yield f"{kind}: coefficient times K", coefficient * total.function, value(*indices)
-
-
-# ---- S0: the exact loss --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Networks:
-    """Two mean networks with exact weights."""
-
-    label: str
-    W: Exact
-    Theta: Exact
-    a: tuple[Fraction, ...]
-    b: tuple[Fraction, ...]
-
-    @property
-    def numbers(self) -> dict[str, Any]:
-        """What `Formula.value` needs."""
-        return {
-            "N": len(self.W),
-            "M": len(self.Theta),
-            "a": self.a,
-            "b": self.b,
-            r"{(WW^\top)}": _gram(self.W, self.W),
-            r"{(W\Theta^\top)}": _gram(self.W, self.Theta),
-            r"{(\Theta\Theta^\top)}": _gram(self.Theta, self.Theta),
-        }
-
-
-def _networks(label: str, W: str, Theta: str, a: str = "", b: str = "") -> Networks:
-    """Rows and entries from text: "1 2, 1/2 -1" are two rows; outer weights are 1 if not given."""
-    w, t = _rows(W), _rows(Theta)
-    (outer_a,), (outer_b,) = (_rows(a or "1 " * len(w)), _rows(b or "1 " * len(t)))
-    return Networks(label, w, t, outer_a, outer_b)
-
-
-def _rows(text: str) -> Exact:
-    return tuple(tuple(Fraction(x) for x in row.split()) for row in text.split(","))
-
-
-PAIRS = (
-    _networks("generic", "1 2, 3/10 -1", "-1 1, 2 1"),
-    _networks("signed outer weights", "1 2, -3/2 1, 1 0", "-1 1, 2 1/2", "1 -2 3", "1/2 -3"),
-    _networks("opposite neurons", "1 2, -1 -2", "1/2 1, -2 -4", "1 1", "1 -1"),
-    _networks("copies", "1 2, 3 -1", "3 -1, 1 2, 1 2, 3 -1"),
-    _networks("parallel neurons merged", "1 2, 2 4", "3/2 3"),
-    _networks("almost opposite", "1 0, -1 1/1000000000000", "0 1"),
-    _networks("three dimensions", "1 2 1, 3/10 -1 1", "-1 1 2", "1 -2", "3/2"),
-)
-
-
-def exact_loss() -> Formula:
-    """The formula (S0) for ReLU, as derived."""
-    ker = symcomp.dual_kernel("relu")
-    return Formula(ker, population_loss(ker))
-
-
-@cache
-def _loss_oracle(pair: Networks, digits: int) -> mpf:
-    return oracles.loss_by_quadrature(pair.W, pair.Theta, pair.a, pair.b, digits=digits)
-
-
-def _loss_against_integral(loss: Formula, settings: Settings) -> Finding:
-    rows = [
-        (pair.label, loss.value(pair.numbers, settings.digits), _loss_oracle(pair, settings.digits))
-        for pair in PAIRS
-    ]
-    return agreement(rows, settings.digits)
-
-
-_a, _b = IndexedBase("a"), IndexedBase("b")
-_WW, _WT, _TT = (
-    IndexedBase(name) for name in (r"{(WW^\top)}", r"{(W\Theta^\top)}", r"{(\Theta\Theta^\top)}")
-)
-
-
-def _square_of_difference(loss: Formula, _: Settings) -> Finding:
-    """E (f_N - f̂)² for all N and M, with E σ(<u,x>) σ(<v,x>) = K(u, v), a linear mean and
-    (Σ A_i - Σ B_j)² = ΣΣ A A' - 2 ΣΣ A B + ΣΣ B B'; the last is expanded once, for N = M = 4.
-    """
-
-    def own(outer: IndexedBase, gram: IndexedBase, count: Symbol) -> Callable[..., sympy.Expr]:
-        return lambda i, j: (
-            (outer[i] / count)
-            * (outer[j] / count)
-            * kernel_at(loss.kernel, gram[i, i], gram[j, j], gram[i, j])
-        )
-
-    def cross(i: Symbol, j: Symbol) -> sympy.Expr:
-        pair = kernel_at(loss.kernel, _WW[i, i], _TT[j, j], _WT[i, j])
-        return -2 * (_a[i] / N) * (_b[j] / M) * pair
-
-    return identities(
-        [
-            _distributive_law(4),
-            *_term_rows(loss, "aa", own(_a, _WW, N), (N, N)),
-            *_term_rows(loss, "ab", cross, (N, M)),
-            *_term_rows(loss, "bb", own(_b, _TT, M), (M, M)),
-        ]
-    )
-
-
-def _distributive_law(n: int) -> tuple[str, sympy.Expr, sympy.Expr]:
-    A, B = sympy.symbols(f"A:{n}"), sympy.symbols(f"B:{n}")
-    double = sum(p * q for p in A for q in A) + sum(p * q for p in B for q in B)
-    return "the square", (sum(A) - sum(B)) ** 2, double - 2 * sum(p * q for p in A for q in B)
-
-
-@cache
-def _generated() -> ModuleType:
-    return symcomp.generate("relu").load()
-
-
-@st.composite
-def _pairs(draw: st.DrawFn) -> tuple[Array, Array, Array, Array]:
-    """W, Θ, a, b in one dimension, small enough to be summed exactly."""
-    d = draw(st.integers(1, 3))
-    W, a = draw(strategies.networks(N=draw(st.integers(1, 3)), d=d))
-    Theta, b = draw(strategies.networks(N=draw(st.integers(1, 3)), d=d))
-    if draw(st.booleans()):  # the same neurons on both sides: the loss may vanish
-        Theta = W
-        b = a if draw(st.booleans()) else a + 1e-6
-    return W, Theta, a, b
-
-
-def _generated_loss(loss: Formula, settings: Settings) -> Finding:
-    """The generated module's loss is the formula to 1e-12 of the networks' size, never negative."""
-    module = _generated()
-
-    def margin(networks: tuple[Array, Array, Array, Array]) -> float:
-        W, Theta, a, b = networks
-        found = float(module.loss(W, Theta, a, b))
-        size = (_size(W, a) + _size(Theta, b)) ** 2
-        if size == 0:
-            return -abs(found)
-        wanted = loss.value(_without_zeros(*networks).numbers, 20)
-        return min(found / size, 1e-12 - abs(found - float(wanted)) / size)
-
-    return falsify(margin, {"networks": _pairs()}, settings)
-
-
-def _size(W: Array, a: Array) -> float:
-    return float(np.abs(a) @ np.linalg.norm(W, axis=1)) / len(W)
-
-
-def _without_zeros(W: Array, Theta: Array, a: Array, b: Array) -> Networks:
-    """The same networks for a formula that divides by norms: a zero row is any row of weight 0."""
-    sides = []
-    for rows, outer in ((W, a), (Theta, b)):
-        zero = np.linalg.norm(rows, axis=1) == 0
-        sides.append((np.where(zero[:, np.newaxis], 1.0, rows), np.where(zero, 0.0, outer)))
-    (W, a), (Theta, b) = sides
-    return Networks("", _exactly(W), _exactly(Theta), *(_exactly([v])[0] for v in (a, b)))
-
-
-def _exactly(rows: Iterable[Iterable[float]]) -> Exact:
-    return tuple(tuple(Fraction(float(x)) for x in row) for row in rows)
-
-
-def _even_half_negated(f: Formula) -> Formula:
-    """κ with arcsin|ρ|: right for ρ >= 0, but a pair at ρ = -1 has the value -|u|²/2."""
-    kernel = replace(f.kernel, expr=f.kernel.expr.replace(sympy.asin, _asin_of_modulus))
-    return Formula(f.kernel, population_loss(kernel))
-
-
-def _asin_of_modulus(x: sympy.Expr) -> sympy.Expr:
-    return sympy.asin(abs(x))
-
-
-S0 = Claim(
-    id="S0",
-    title="The exact loss between two networks (ReLU)",
-    statement=(
-        r"L_N=\mathbb{E}(f_N-\hat f)^2=\tfrac1{N^2}\sum_{ii'}a_ia_{i'}K(w_i,w_{i'})"
-        r"-\tfrac2{NM}\sum_{ij}a_ib_jK(w_i,\theta_j)"
-        r"+\tfrac1{M^2}\sum_{jj'}b_jb_{j'}K(\theta_j,\theta_{j'})"
-    ),
-    source=f"{_SOURCE}, (S0)",
-    subject=exact_loss,
-    evidence=(
-        Evidence(
-            Kind.PROOF,
-            "SymPy: every term of the expanded square, symbolic N and M",
-            _square_of_difference,
-        ),
-        Evidence(
-            Kind.PRECISION,
-            "mpmath: the formula against ∫ (f_N - f̂)² over the circle and the sphere",
-            _loss_against_integral,
-        ),
-        Evidence(
-            Kind.PROPERTY,
-            "Hypothesis: the generated NumPy loss against the formula",
-            _generated_loss,
-        ),
-    ),
-    mutants=(
-        _changed("cross term without the factor 2", _scaled("ab", Rational(1, 2))),
-        _changed("1/N in place of 1/N²", _scaled("aa", N)),
-        Mutant("a pair at ρ = -1 valued -|u|²/2", _even_half_negated),
-    ),
-    depends_on=("K1",),
-)
 
 
 # ---- S1: the simplified objective ----------------------------------------------------------------
@@ -354,13 +56,15 @@ class MeanTarget:
             "b": self.b,
             TAU.name: self.tau,
             MU.name: self.norm,
-            r"{(\Theta\mu)}": [row[0] for row in _gram(self.Theta, [self.mu])],
-            r"{(\Theta\Theta^\top)}": _gram(self.Theta, self.Theta),
+            r"{(\Theta\mu)}": [row[0] for row in gram(self.Theta, [self.mu])],
+            r"{(\Theta\Theta^\top)}": gram(self.Theta, self.Theta),
         }
 
 
 def _mean_target(label: str, tau: str, mu: str, norm: str, Theta: str, b: str) -> MeanTarget:
-    return MeanTarget(label, Fraction(tau), _rows(mu)[0], Fraction(norm), _rows(Theta), _rows(b)[0])
+    return MeanTarget(
+        label, Fraction(tau), rows_of(mu)[0], Fraction(norm), rows_of(Theta), rows_of(b)[0]
+    )
 
 
 TARGETS = (
@@ -411,22 +115,27 @@ def _covariances(objective: Formula, _: Settings) -> Finding:
     def kernel(qu: sympy.Expr, qv: sympy.Expr, c: sympy.Expr) -> sympy.Expr:
         return kernel_at(objective.kernel, qu, qv, c)
 
-    first = sympy.Add(*(t for t in sympy.Add.make_args(objective.expr) if not _kind(t)))
+    first = sympy.Add(*(t for t in sympy.Add.make_args(objective.expr) if not kind_of(t)))
     return identities(
         [
             ("Var V = |θ|²", cov(V, V), t1**2 + t2**2),
             ("Cov(U, V) = <μ,θ>", cov(U, V), MU * t1),
             ("E g² = E σ(U) σ(U')", first, kernel(cov(U, U), cov(U2, U2), cov(U, U2))),
-            *_term_rows(
+            *term_rows(
                 objective,
                 "b",
-                lambda j: -2 * _b[j] / M * kernel(cov(U, U), _TT[j, j], along[j]),
+                lambda j: -2 * OUTER_B[j] / M * kernel(cov(U, U), THETA_GRAM[j, j], along[j]),
                 (M,),
             ),
-            *_term_rows(
+            *term_rows(
                 objective,
                 "bb",
-                lambda i, j: _b[i] * _b[j] / M**2 * kernel(_TT[i, i], _TT[j, j], _TT[i, j]),
+                lambda i, j: (
+                    OUTER_B[i]
+                    * OUTER_B[j]
+                    / M**2
+                    * kernel(THETA_GRAM[i, i], THETA_GRAM[j, j], THETA_GRAM[i, j])
+                ),
                 (M, M),
             ),
         ]
@@ -455,9 +164,9 @@ S1 = Claim(
         ),
     ),
     mutants=(
-        _changed("β in place of β² in E g²", lambda e: e.xreplace({MU: sympy.sqrt(TAU * MU)})),
-        _changed("cross term without the factor 2", _scaled("b", Rational(1, 2))),
-        _changed("1/M in place of 1/M²", _scaled("bb", M)),
+        changed("β in place of β² in E g²", lambda e: e.xreplace({MU: sympy.sqrt(TAU * MU)})),
+        changed("cross term without the factor 2", scaled("b", Rational(1, 2))),
+        changed("1/M in place of 1/M²", scaled("bb", M)),
     ),
     depends_on=("K1", "S0"),
 )
@@ -506,12 +215,10 @@ class FiniteLaw:
 
     def kernel_means(self, digits: int) -> tuple[mpf, mpf]:
         """E K(w, w) and E K(w, w') for independent w, w', by enumeration."""
-        gram = _gram(self.w, self.w)
+        at = gram(self.w, self.w)
         K = symcomp.dual_kernel("relu").evaluate
         n = len(self.w)
-        pairs = [
-            [K(gram[i][i], gram[j][j], gram[i][j], digits) for j in range(n)] for i in range(n)
-        ]
+        pairs = [[K(at[i][i], at[j][j], at[i][j], digits) for j in range(n)] for i in range(n)]
         return fsum(pairs[i][i] for i in range(n)) / n, fsum(map(fsum, pairs)) / n**2
 
     def draws(self) -> Iterator[tuple[Fraction, tuple[int, ...]]]:
@@ -523,7 +230,7 @@ class FiniteLaw:
 
 
 def _law(label: str, w: str, a: str, n: int, Theta: str, b: str) -> FiniteLaw:
-    return FiniteLaw(label, _rows(w), _rows(a)[0], n, _rows(Theta), _rows(b)[0])
+    return FiniteLaw(label, rows_of(w), rows_of(a)[0], n, rows_of(Theta), rows_of(b)[0])
 
 
 LAWS = (
@@ -593,198 +300,4 @@ S2 = Claim(
     depends_on=("S0",),
 )
 
-
-# ---- S3: uniform over all compressed networks ----------------------------------------------------
-
-
-@dataclass(frozen=True)
-class UniformBound:
-    """|√L_N - √F_d| <= factor · ξ, and E ξ² in terms of D, O and N."""
-
-    factor: sympy.Rational
-    mean_square: sympy.Expr
-
-
-def _triangle(bound: UniformBound, _: Settings) -> Finding:
-    """p = ḡ - f̂ and q = f_N - ḡ = (C/A) p + r with r orthogonal to p: A = |p|², R = |r|².
-
-    (L + F - ξ²)² <= 4 L F gives L + F - 2 √L √F <= ξ². At f̂ = ḡ, F = 0 and √L = ξ: equality.
-    """
-    A, R = Symbol("A", positive=True), Symbol("R", nonnegative=True)
-    C = Symbol("C", real=True)  # <p, q>
-    xi2 = R + C**2 / A
-    F, L = A, A + 2 * C + xi2
-    gap = 4 * L * F - (L + F - bound.factor**2 * xi2) ** 2
-    second = (N * _D + N * (N - 1) * _O) / N**2 - 2 * _O + _O
-    return combine(
-        identities(
-            [
-                ("4 L F - (L + F - ξ²)² = 4 |p|² |r|²", gap, 4 * A * R),
-                ("reached at f̂ = ḡ", bound.factor**2 * xi2, xi2),
-                ("E |f_N|² - 2 E <f_N, ḡ> + |ḡ|²", second, bound.mean_square),
-            ]
-        ),
-        signs([("4 |p|² |r|² >= 0", sympy.expand(4 * A * R), ">=0")]),
-    )
-
-
-@st.composite
-def _targets(draw: st.DrawFn) -> dict[str, Array]:
-    """A law's support, neurons drawn from it, and a compressed network of both and others."""
-    d = draw(st.integers(1, 3))
-    support, _ = draw(strategies.networks(d=d, decades=2))
-    indices = st.integers(0, len(support) - 1)
-    drawn = support[draw(st.lists(indices, min_size=1, max_size=4))]
-    free, b = draw(strategies.networks(N=draw(st.integers(1, 3)), d=d, decades=2))
-    mix = st.integers(-8, 8).map(lambda k: k / 4)
-    shares = np.array([draw(mix), draw(mix), draw(st.sampled_from((0.0, 1e-3, 1.0)))])
-    return {"support": support, "drawn": drawn, "free": free, "b": b, "shares": shares}
-
-
-def _every_network(bound: UniformBound, settings: Settings) -> Finding:
-    """f̂ = p ḡ + q f_N + a free network: p + q = 1 with q <= 0 or q >= 1 reaches the bound."""
-
-    def margin(case: dict[str, Array]) -> float:
-        support, drawn, free = case["support"], case["drawn"], case["free"]
-        rows = np.concatenate([support, drawn, free])
-        mean = _weights(rows, 0, np.ones(len(support)))
-        target = _weights(rows, len(support), np.ones(len(drawn)))
-        rest = _weights(rows, len(support) + len(drawn), case["b"])
-        p, q, r = case["shares"]
-        compressed = p * mean + q * target + r * rest
-        norm = _norms(rows)
-        xi = norm(target - mean)
-        apart = abs(norm(target - compressed) - norm(mean - compressed))
-        scale = norm(np.abs(target) + np.abs(mean) + np.abs(compressed)) or 1.0
-        return (float(bound.factor) * xi - apart) / scale
-
-    return falsify(margin, {"case": _targets()}, settings, slack=_ROOT_OF_ROUNDING)
-
-
-def _weights(rows: Array, start: int, outer: Array) -> Array:
-    """Outer weights of a mean network that holds the rows from `start` on."""
-    weights = np.zeros(len(rows))
-    weights[start : start + len(outer)] = outer / len(outer)
-    return weights
-
-
-def _norms(rows: Array) -> Callable[[Array], float]:
-    """c -> |Σ c_i σ(<row_i, x>)|, a square root of c' K c in float64."""
-    K = _generated().kernel(rows, rows)
-    return lambda c: float(np.sqrt(max(c @ K @ c, 0.0)))
-
-
-S3 = Claim(
-    id="S3",
-    title="Uniform over all compressed networks",
-    statement=(
-        r"\bigl|\sqrt{L_N}-\sqrt{F_d}\bigr|\le\xi=|f_N-\bar g|\ \text{for all }\theta,b,M,"
-        r"\text{ with equality at }\hat f=\bar g;\quad\mathbb{E}\xi^2=V/N"
-    ),
-    source=f"{_SOURCE}, S3",
-    subject=lambda: UniformBound(sympy.S.One, (_D - _O) / N),
-    evidence=(
-        Evidence(
-            Kind.PROOF,
-            "SymPy: 4 L F - (L + F - ξ²)² as a Gram determinant; E ξ² from the double sum",
-            _triangle,
-        ),
-        Evidence(
-            Kind.PROPERTY,
-            "Hypothesis: laws of finite support, f̂ free or mixed with ḡ and f_N",
-            _every_network,
-            covers="the bound",
-        ),
-    ),
-    mutants=(
-        Mutant("0.9 ξ", lambda u: replace(u, factor=Rational(9, 10))),
-        Mutant("E ξ² = V/(N-1)", lambda u: replace(u, mean_square=u.mean_square * N / (N - 1))),
-    ),
-    depends_on=("S0", "S2"),
-)
-
-
-# ---- S4: how far the target's weights can move the loss ------------------------------------------
-
-_G, _s = Symbol("G", positive=True), Symbol("s", positive=True)  # |G - G'| and the deviation
-
-
-@dataclass(frozen=True)
-class Lipschitz:
-    """The claimed Lipschitz constant, squared, of √L_N and ξ in G, in terms of s and N."""
-
-    square: sympy.Expr
-
-
-def _averaged(claim: Lipschitz, _: Settings) -> Finding:
-    """|√L_N(W) - √L_N(W')|² <= |f_W - f_W'|² (S3's triangle), and with δ_i the i-th difference
-    (mean δ)² = mean δ² - mean (δ - mean δ)² <= mean δ² <= (1/N) Σ |w_i - w_i'|²/2 (K5).
-    """
-    Q, m = sympy.symbols("Q m", real=True)  # mean of δ², mean of δ
-    w = Symbol("w", positive=True)
-    ker = symcomp.dual_kernel("relu")
-    apart = 2 * w - w  # of √L_N, in units of √κ(1)
-    return identities(
-        [
-            ("mean (δ - m)² = mean δ² - m²", Q - 2 * m * m + m**2, Q - m**2),
-            ("(1/N) |s(G - G')|²/2", claim.square * _G**2, (_s * _G) ** 2 / (2 * N)),
-            (
-                "reached at f̂ = 0, all w_i of length w, w_i' = 2 w_i",
-                claim.square * N * (w / _s) ** 2,
-                ker.correlation.subs(ker.rho, 1) * apart**2,
-            ),
-        ]
-    )
-
-
-@st.composite
-def _moves(draw: st.DrawFn) -> dict[str, Array]:
-    """Two targets with the same number of neurons and one compressed network."""
-    d, n = draw(st.integers(1, 3)), draw(st.integers(1, 4))
-    W, _ = draw(strategies.networks(N=n, d=d, decades=2))
-    other, _ = draw(strategies.networks(N=n, d=d, decades=2))
-    step = draw(st.sampled_from((1e-3, 0.5, 1.0, 2.0)))
-    towards = draw(st.sampled_from(("other", "longer", "shorter")))
-    V = {"other": other, "longer": (1 + step) * W, "shorter": W / (1 + step)}[towards]
-    Theta, b = draw(strategies.networks(N=draw(st.integers(1, 3)), d=d, decades=2))
-    return {"W": W, "V": V, "Theta": Theta, "b": b}
-
-
-def _any_move(claim: Lipschitz, settings: Settings) -> Finding:
-    def margin(case: dict[str, Array]) -> float:
-        W, V, n = case["W"], case["V"], len(case["W"])
-        rows = np.concatenate([W, V, case["Theta"]])
-        first, second = (_weights(rows, k * n, np.ones(n)) for k in (0, 1))
-        compressed = _weights(rows, 2 * n, case["b"])
-        norm = _norms(rows)
-        apart = abs(norm(first - compressed) - norm(second - compressed))
-        scale = norm(first + second + np.abs(compressed)) or 1.0
-        constant = float(sympy.sqrt(claim.square.subs({_s: 1, N: n})))
-        return (constant * float(np.linalg.norm(W - V)) - apart) / scale
-
-    return falsify(margin, {"case": _moves()}, settings, slack=_ROOT_OF_ROUNDING)
-
-
-S4 = Claim(
-    id="S4",
-    title="The loss is Lipschitz in the target's Gaussian weights (ReLU)",
-    statement=(
-        r"w_i=\mu+sG_i:\ \sqrt{L_N(\theta)}\text{ and }\xi\text{ are }\tfrac{s}{\sqrt{2N}}"
-        r"\text{-Lipschitz in }G\in\mathbb{R}^{N\times d}\text{ for every }\theta,b,M,"
-        r"\text{ a constant reached (the deterministic half of the deviation bound)}"
-    ),
-    source=f"{_SOURCE}, S4 without its Gaussian concentration",
-    subject=lambda: Lipschitz(_s**2 / (2 * N)),
-    evidence=(
-        Evidence(
-            Kind.PROOF,
-            "SymPy: the mean of N neurons against the bound of K5, symbolic N",
-            _averaged,
-        ),
-        Evidence(Kind.PROPERTY, "Hypothesis: arbitrary moves of the weights", _any_move),
-    ),
-    mutants=(Mutant("s/√(3N)", lambda c: Lipschitz(c.square * Rational(2, 3))),),
-    depends_on=("K5", "S3"),
-)
-
-CLAIMS: tuple[Claim[Any], ...] = (S0, S1, S2, S3, S4)
+CLAIMS: tuple[Claim[Any], ...] = (S1, S2)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from symcomp.commands.certify import certify
 from symcomp.commands.compress import compress
 from symcomp.commands.plot import plot
 from symcomp.commands.surroundings import one_blas_thread, terminal
@@ -128,19 +129,22 @@ def generate(act: str, output: Path | None) -> None:
 @click.option("-M", "M", type=int, required=True, help="number of neurons")
 @click.option("--beta", default="0", show_default=True, help="|E w| / tau, from 0 to 1")
 @click.option("--tau", default="1", show_default=True, help="root of E|w|²")
-def optimum(act: str, M: int, beta: str, tau: str) -> None:
+@click.option("-d", "d", type=int, help="dimension; by default as many as needed")
+def optimum(act: str, M: int, beta: str, tau: str, d: int | None) -> None:
     """Find the best M neurons for the simplified objective F.
 
     Shows the least F, the norm of the neurons, and their cosines with the target's mean and with
-    each other. beta and tau are exact: 0.4 is 2/5.
+    each other. beta and tau are exact: 0.4 is 2/5. In few dimensions without a closed form, the
+    best that a search finds, with a lower bound.
 
     \b
     symcomp optimum relu -M 3
     symcomp optimum relu -M 3 --beta 0.4
+    symcomp optimum relu -M 16 -d 6
     """
     import symcomp
 
-    click.echo(str(symcomp.optimum(act, M, beta=beta, tau=tau)))
+    click.echo(str(symcomp.optimum(act, M, beta=beta, tau=tau, d=d)))
 
 
 # ------------------------------------------------------------------ claims
@@ -215,8 +219,19 @@ def check(which: tuple[str, ...], digits: int, jobs: int, fresh: bool) -> None:
     help="folder of the reports",
 )
 @_fresh
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="also print what each chosen claim rests on, with every step of the proofs",
+)
 def verify(
-    which: tuple[str, ...], examples: int, seed: int, jobs: int, out: Path, fresh: bool
+    which: tuple[str, ...],
+    examples: int,
+    seed: int,
+    jobs: int,
+    out: Path,
+    fresh: bool,
+    explain: bool,
 ) -> None:
     """Verify claims by all evidence; write reports.
 
@@ -229,6 +244,7 @@ def verify(
     \b
     symcomp verify
     symcomp verify my_claims.py
+    symcomp verify E1 --explain
     symcomp verify "E*" --examples 1000 --seed 7 --out elsewhere
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -240,6 +256,10 @@ def verify(
         outcome = _run(which, settings, jobs, tuple(Kind), mutants=True, fresh=fresh)
         data = report.experiments(outcome)
         paths = report.write(outcome, out, data)
+        if explain:
+            from proofs_checks.explain import explain as in_words
+
+            click.echo(in_words(outcome))
         _show(outcome)
         for experiment in data:
             click.echo("\n" + report.on_data(experiment))
@@ -342,5 +362,5 @@ def _show(outcome: "Run") -> None:
     console.print(f"{claims} in {outcome.seconds:.1f} s; fallen: {fallen}")
 
 
-for command in (compress, sweep, plot):
+for command in (certify, compress, sweep, plot):
     main.add_command(command)

@@ -1,16 +1,20 @@
-"""A dual kernel and its derivation as text, LaTeX for an appendix, Python or JSON."""
+"""A dual kernel and its derivation as text, LaTeX, Python or JSON; the objectives it leads to."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import groupby
+from typing import TypeAlias
 
 import sympy
 
+from symcomp import expansions, objectives
 from symcomp.catalogue import Activation
 from symcomp.errors import ArgumentError
 from symcomp.expectations import PRICE, STEIN, Step
 from symcomp.kernels import DualKernel
 from symcomp.special import BivariateNormalCDF
+
+Line: TypeAlias = tuple[str, str, sympy.Expr]
 
 NO_FORM = (
     "No closed form is known; evaluate and enclosure give K to any number of digits, by Hermite"
@@ -124,6 +128,83 @@ RENDER: dict[str, Callable[[DualKernel, bool], str]] = {
     "python": as_python,
     "json": as_json,
 }
+
+
+# ---- objectives ----------------------------------------------------------------------------------
+
+
+def objective_formulas(ker: DualKernel) -> Iterator[Line]:
+    """(what it is, left side in LaTeX, right side) of what `objectives` and `expansions` derive.
+
+    (S0), (S1), V of (S2), the first correction in 1/d of (S6) and (S8); for positively homogeneous
+    σ also what is exact at finite d for isotropic w, and the optimum at β = 0 (E2). These
+    statements are this project's reconstruction. Raises ArgumentError without a closed form or for
+    the kernel of two activations.
+    """
+    if ker.left != ker.right:
+        raise ArgumentError(f"kernel: found that of {_title(ker)}, expected one activation")
+    outer = (objectives.OUTER, objectives.OUTER2)
+    yield "Population loss (S0)", "L_N", objectives.population_loss(ker)
+    yield "Simplified objective (S1)", "F", objectives.simplified_objective(ker)
+    variance = objectives.target_variance(ker)
+    yield r"Variance of the target's draw as $d \to \infty$ (S2)", "V", variance
+    yield (
+        "The same with outer weights independent of $w$ (S2)",
+        "V_a",
+        objectives.target_variance(ker, *outer),
+    )
+    yield (
+        r"First correction of the cross term, $|\theta|^2 = q_v$, $\langle\mu,\theta\rangle = c$, "
+        r"for entries with $\kappa_4 = \mathbb E z^4 - 3$, $\gamma_\theta = \mathbb E z^3 \langle "
+        r"1, \theta\rangle/\sqrt d$ and $\gamma_\mu$ likewise, all 0 for Gaussian ones (S6, S8)",
+        r"\lim_{d\to\infty} d\,(\mathbb E K(w,\theta) - K^\circ)",
+        expansions.cross_correction(ker, expansions.GENERAL),
+    )
+    yield (
+        r"First correction of the target's own term (S6, S8)",
+        r"\lim_{d\to\infty} d\,(\mathbb E K(w,w') - K^\circ)",
+        expansions.target_correction(ker, expansions.GENERAL),
+    )
+    if ker.degree is not None:
+        yield from _homogeneous_formulas(ker)
+
+
+def _homogeneous_formulas(ker: DualKernel) -> Iterator[Line]:
+    corrected = expansions.unit_correction(ker)
+    yield (
+        r"The same at $|u| = 1$ for Gaussian $w$, in units of $\tau^k$ (S6)",
+        r"B(\beta, s)",
+        corrected,
+    )
+    yield "Mean of the kernel over the sphere", r"\kappa_d", objectives.sphere_mean(ker)
+    yield (
+        r"Cross term with a unit vector at $\mu = 0$, Gaussian $w$, every $d$ (S6)",
+        "c_0(d)",
+        objectives.mean_field_constant(ker),
+    )
+    yield (
+        r"Objective at finite $d$, isotropic $w$ (S2)",
+        "F_d",
+        objectives.isotropic_objective(ker),
+    )
+    yield (
+        "Variance of the target's draw at finite $d$, isotropic $w$ (S2)",
+        "V_d",
+        objectives.isotropic_variance(ker),
+    )
+    yield (
+        r"Distance of the mean target from its limit at $\mu = 0$, Gaussian $w$ (S6)",
+        r"|\bar g - g|",
+        objectives.mean_distance(ker),
+    )
+    if objectives.kappa(ker, sympy.S.Zero) != 0:
+        best = objectives.simplex_optimum(ker)
+        yield "Energy of the simplex (E2)", "E_M", best.energy
+        yield r"Norm of its vectors at $\mu = 0$ (E2)", r"|\theta_j|", best.radius
+        yield r"Least loss at $\mu = 0$ (E2)", r"\min F", best.value
+
+
+# ---- parts ---------------------------------------------------------------------------------------
 
 
 def _title(ker: DualKernel) -> str:

@@ -135,7 +135,7 @@ def _newton_step(
     if count == 0:
         return np.zeros(len(x))
     operator = LinearOperator((count, count), matvec=free, dtype=np.float64)
-    found, _ = minres(operator, -slope[loose], rtol=1e-3, maxiter=min(4 * count, 500))
+    found, _ = minres(operator, -slope[loose], rtol=1e-5, maxiter=min(8 * count, 2000))
     step = np.zeros(len(x))
     step[loose] = found
     return step

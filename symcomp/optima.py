@@ -1,6 +1,7 @@
 """The optimum of the simplified objective F: in closed form, or the best found with a bound."""
 
 from dataclasses import dataclass
+from threading import RLock
 
 import mpmath
 import numpy as np
@@ -21,12 +22,14 @@ from symcomp.networks import check_count, real_array
 
 Array = NDArray[np.float64]
 
+# mpmath's precision belongs to the process: threads that each set their own take turns
+_PRECISION = RLock()
+
 STARTS = 24  # of the search where no closed form is known
 _SEED = 0
 _TEXTS = {
     "": "no claim says that nothing beats it",
-    "E4": "the best equiangular cone, global by E4, which the ledger has yet to replay",
-    **{name: f"global minimiser ({name})" for name in ("E2", "E3", "E7")},
+    **{name: f"global minimiser ({name})" for name in ("E2", "E3", "E4", "E7")},
 }
 
 
@@ -35,9 +38,9 @@ class Optimum:
     """Best network known with b_j = 1 for F: θ_j = norms_j u_j, <v, u_j> = heights_j, v = μ/|μ|.
 
     value is F of these weights; min F lies in [lower_bound, value], an interval of length gap.
-    claim is the statement of theory.md that makes it a global minimiser (E4's proof is not replayed
-    yet), and then gap is 0; empty, it is the best equiangular cone (started is 0) or the best of
-    `started` descents in R^d.
+    claim is the statement of theory.md that makes it a global minimiser (E4: by a proof of this
+    project, replayed by its ledger and refereed by nobody else), and then gap is 0; empty, it is
+    the best equiangular cone (started is 0) or the best of `started` descents in R^d.
     bound names the statement behind lower_bound, which holds in every dimension (E2, E4, E7) or in
     R^d: "E3", or "B3" for symcomp.bounds.inertia_bound.
 
@@ -150,12 +153,11 @@ def optimum(
     """The best M neurons for F, for a target with E|w|² = tau² and |E w| = beta tau (E2-E4, E7).
 
     β = 0: the simplex in closed form (E2), or the cosine that minimises κ (E7). β > 0: the maximum
-    over s of κ(βs)²/E(s), the best equiangular cone; for ReLU a global minimiser of F by E4, whose
-    proof the ledger has yet to replay. The degree k of act gives radius^k = tau^k κ(βs)/E(s). In a
-    dimension d too small for these, a real ETF that attains the Welch bound on F (E3), or else the
-    best of a search from fixed starts, with a lower bound. These statements are this project's
-    reconstruction. Raises ArgumentError unless act is convex, positively homogeneous and not
-    linear, M, d >= 1, beta in [0, 1], tau > 0.
+    over s of κ(βs)²/E(s), the best equiangular cone; for ReLU a global minimiser of F (E4). The
+    degree k of act gives radius^k = tau^k κ(βs)/E(s). In a dimension d too small for these, a real
+    ETF that attains the Welch bound on F (E3), or else the best of a search from fixed starts, with
+    a lower bound. These statements are this project's reconstruction. Raises ArgumentError unless
+    act is convex, positively homogeneous and not linear, M, d >= 1, beta in [0, 1], tau > 0.
     """
     ker = dual_kernel(act)
     objectives.homogeneity(ker)
@@ -172,7 +174,7 @@ def optimum(
         raise ArgumentError(f"beta is {beta}; expected a number in [0, 1]")
     if t <= 0:
         raise ArgumentError(f"tau is {tau}; expected a positive number")
-    with mpmath.workdps(digits + 20):
+    with _PRECISION, mpmath.workdps(digits + 20):
         closed = _closed(ker, M, b, t, digits)
         if d is None or d >= closed.least_d:
             return closed

@@ -28,7 +28,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--cov", type=_FILE, help="covariance of the inputs (d, d)")
 @click.option("--data", type=_FILE, help="samples (n, d), which give both")
 @click.option("--signs", type=click.Choice(["free", "positive"]), default="free", show_default=True)
-@click.option("--starts", type=click.IntRange(min=1), default=4, show_default=True)
+@click.option("--starts", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def compress(
     file: Path,

@@ -15,10 +15,16 @@ E2, E8 = optimality.E2, optimality.E8
 
 
 def outcomes(claim, subject, settings=QUICK):
-    return {e.kind: e.check(subject, settings).outcome for e in claim.evidence}
+    """The outcome of each kind of evidence: failed if one of the kind fails."""
+    found = {}
+    for e in claim.evidence:
+        outcome = e.check(subject, settings).outcome
+        if found.get(e.kind) is not Outcome.FAILS:
+            found[e.kind] = outcome
+    return found
 
 
-@pytest.mark.parametrize("evidence", E2.evidence, ids=lambda e: e.kind)
+@pytest.mark.parametrize("evidence", E2.evidence, ids=lambda e: e.method)
 def test_every_evidence_of_e2_holds(evidence):
     finding = evidence.check(E2.subject(), QUICK)
     assert finding.outcome is Outcome.HOLDS, finding
@@ -30,7 +36,7 @@ REFUTED_BY = {
     "E_M with 1/M in place of 1/(2M)": {Kind.PRECISION},
     "radius τ/(π E_M)": {Kind.PRECISION},
     "value with 1/(8π² E_M)": {Kind.PRECISION, Kind.PROPERTY},
-    "law 1/4 - 1/(4π)": set(),
+    "law 1/4 - 1/(4π)": {Kind.PRECISION},
 }
 
 

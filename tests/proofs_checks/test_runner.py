@@ -10,7 +10,15 @@ from dataclasses import replace
 
 import pytest
 
-from proofs_checks.ledger import Evidence, Kind, Outcome, Registry, Settings, Verdict
+from proofs_checks.ledger import (
+    Evidence,
+    Finding,
+    Kind,
+    Outcome,
+    Registry,
+    Settings,
+    Verdict,
+)
 from proofs_checks.runner import Answer, Run, run
 from symcomp.errors import ArgumentError
 from tests.proofs_checks.tiny import (
@@ -121,6 +129,17 @@ def test_trouble_is_undecided_with_its_reason_and_stops_nothing_else() -> None:
     ]
     assert {r.verdict for r in outcome.results} == {Verdict.UNDECIDED}
     assert time.monotonic() - start < 30
+
+
+def test_a_killed_worker_is_undecided_and_its_mutants_survive() -> None:
+    """SIGKILL cannot be caught: the task is told from one that hangs, and the others still run."""
+    outcome = run(TROUBLE, "X[67]", jobs=1, budget=60)
+    dead, sound = outcome.results
+    reason = "the worker process was killed by SIGKILL"
+    assert dead.evidence[0].finding == Finding(Outcome.UNDECIDED, reason)
+    assert (dead.verdict, dead.falls) == (Verdict.UNDECIDED, True)
+    assert reason in dead.mutants[0].counterexample
+    assert (sound.verdict, sound.falls) == (Verdict.PROVED, False)
 
 
 def test_trouble_in_this_process() -> None:

@@ -116,6 +116,11 @@ def crash(*_: object) -> Finding:
     os._exit(3)
 
 
+def killed(*_: object) -> Finding:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return holds()
+
+
 def raise_(*_: object) -> Finding:
     raise ValueError("no such number")
 
@@ -145,6 +150,8 @@ TROUBLE = Registry(
         claim("X3", hang),
         claim("X4", hang_in_search),
         claim("X5", hang_deaf),
+        claim("X6", killed),
+        claim("X7"),
     ),
     home="tests.proofs_checks.tiny:TROUBLE",
 )

@@ -136,6 +136,7 @@ def test_generate_prints_or_writes_the_module(tmp_path: Path) -> None:
 def test_optimum_takes_exact_numbers() -> None:
     wanted = symcomp.optimum("relu", 3, beta="2/5", tau=2)
     assert call("optimum", "relu", "-M", "3", "--beta", "0.4", "--tau", "2").output == f"{wanted}\n"
+    assert "global minimiser (E3)" in call("optimum", "relu", "-M", "16", "-d", "6").output
 
 
 # ------------------------------------------------------------------ errors
@@ -274,6 +275,20 @@ def test_verify_in_processes(tmp_path: Path) -> None:
     result = call("verify", "U1", "--jobs", "2", "--examples", "5", "--out", str(tmp_path))
     assert result.exit_code == 0
     assert "dependency" in result.output
+
+
+@good
+@pytest.mark.usefixtures("registry")
+def test_verify_explains_line_by_line(tmp_path: Path) -> None:
+    arguments = ("verify", "U1", "--jobs", "1", "--examples", "5", "--out", str(tmp_path))
+    first = call(*arguments, "--explain")
+    assert first.exit_code == 0
+    assert "T1 → T2 → U1" in first.stdout
+    assert "1. square: (x + 1)**2 = x**2 + 2*x + 1" in first.stdout
+    again = call(*arguments, "--explain")  # from the cache
+    chain = slice(first.stdout.index("U1. Title"), first.stdout.index("Ledger"))
+    assert again.stdout[chain] == first.stdout[chain]
+    assert " → " not in call(*arguments).stdout
 
 
 @bad

@@ -10,6 +10,7 @@ from symcomp.errors import ArgumentError
 from symcomp.frames import diagnostics
 from symcomp.networks import TwoLayerNetwork, draw_weights
 from symcomp.optima import optimum
+from symcomp.problems import Inputs, Problem
 from tests.comparison import compare
 
 
@@ -349,3 +350,30 @@ def test_bad_tolerances(tol):
     for call in (lambda: compress(NET, 2, tol=tol), lambda: minimise(NET.W, 2, tol=tol)):
         with pytest.raises(ArgumentError, match=r"tol is .*; expected a positive number"):
             call()
+
+
+def test_an_exact_fit_ends_the_search(relu):
+    W = np.eye(4)[:3]
+    net = TwoLayerNetwork(np.vstack([W, 2 * W]))
+    small = compress(net, 3, module=relu, starts=8)
+    assert small.relative_loss <= 1e-14
+    assert len(small.values) < 8
+
+
+@pytest.mark.parametrize("outputs", [(), (2,)])
+def test_second_derivatives_of_the_problem_are_differences_of_its_slopes(relu, outputs):
+    rng = np.random.default_rng(8)
+    net = TwoLayerNetwork(NET.W, rng.standard_normal((30, *outputs)))
+    problem = Problem.of(net, inputs_of(6), relu)
+    assert problem.curved
+    X, dX = rng.standard_normal((2, 4, 6))
+    b, db = rng.standard_normal((2, 4, *outputs))
+    ahead, behind = (problem.slopes(X + h * dX, b + h * db)[1:] for h in (1e-5, -1e-5))
+    got = np.concatenate([part.ravel() for part in problem.curvature(X, b, dX, db)])
+    wanted = [((f - g) / 2e-5).ravel() for f, g in zip(ahead, behind, strict=True)]
+    compare(zip(range(len(got)), got, np.concatenate(wanted), strict=True), atol=1e-8)
+    assert not Problem.of(TwoLayerNetwork(NET.W, activation="erf"), inputs_of(6)).curved
+
+
+def inputs_of(d):
+    return Inputs.of(np.zeros(d), np.eye(d))

@@ -155,7 +155,7 @@ def test_optimum_as_text():
     text = str(optimum("relu", 3, "0.4"))
     assert text.splitlines()[0] == "relu, M = 3, β = 0.4, τ = 1.0"
     assert "min F             0.0218763540101" in text
-    assert "global by E4, which the ledger has yet to replay, b_j = 1, d >= 3" in text
+    assert "global minimiser (E4), b_j = 1, d >= 3" in text
     assert "global minimiser (E2)" in str(optimum("relu", 3))
     assert "no claim says that nothing beats it" in str(optimum("abs", 3, "0.4"))
 

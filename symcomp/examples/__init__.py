@@ -1,0 +1,1 @@
+"""Worked examples: programs that use symcomp as anyone would."""
