@@ -1,5 +1,6 @@
 """The part of a generated module that knows biases: K = E σ(X + s) σ(Y + t) and its derivatives."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from symcomp.catalogue import Activation
 from symcomp.errors import SymcompError
 from symcomp.expectations import QU, QV, stein
 from symcomp.printing import statements
-from symcomp.terms import Form
+from symcomp.terms import Form, Term
 
 __all__ = ["Biases", "biases", "refused"]
 
@@ -24,7 +25,7 @@ _TOO_LONG = "whose kernel with biases has no closed form short enough"
 
 @dataclass(frozen=True)
 class Biases:
-    """The source that follows the interface, and what the header says of it."""
+    """The source of the engine, and what the header says of it."""
 
     source: str
     note: str
@@ -37,12 +38,12 @@ class Biases:
         return _EQUATIONS if self.supported else ()
 
     def interface(self) -> str:
-        """The interface, with the ways to the biased losses or without them."""
+        """The losses, with the ways to the biased ones or without them."""
         text = skeletons.INTERFACE
         if not self.supported:
             for way, refusal in skeletons.HOOKS.items():
                 text = text.replace(way, refusal)
-        return text + self.source
+        return text
 
 
 def biases(act: Activation) -> Biases:
@@ -52,7 +53,7 @@ def biases(act: Activation) -> Biases:
     spline = _Spline.of(act.form) if numeric else None
     if spline is not None:
         return Biases(spline.source(), _NOTE + spline.note(), unbiased=spline.unbiased())
-    if numeric and all(term.start is None for term in act.form.terms):
+    if numeric and all(_short(term) for term in act.form.terms):
         source = _smooth(act.form)
         if source is not None:
             return Biases(source, _NOTE + _SMOOTH_NOTE)
@@ -159,6 +160,11 @@ class _Spline:
 # ---- smooth activations --------------------------------------------------------------------------
 
 
+def _short(term: Term) -> bool:
+    """Whether a formula may be short; waves in Gaussians make one that takes seconds to refuse."""
+    return term.start is None and not (term.alpha != 0 and term.beta.has(sympy.I))
+
+
 def _smooth(form: Form) -> str | None:
     """The engine from printed expectations, or None where they are too long or lose digits."""
     try:
@@ -179,7 +185,9 @@ def _smooth(form: Form) -> str | None:
     if imports:
         names = ", ".join(imports)
         code.insert(0, f"from scipy.special import {names}  # needed with biases alone\n")
-    pair = skeletons.SMOOTH_PAIRS.substitute(code="\n    ".join(code), functions=functions)
+    text = "\n    ".join(code)
+    variances = "    qu, qv = ru * ru, rv * rv\n" if re.search(r"\bq[uv]\b", text) else ""
+    pair = skeletons.SMOOTH_PAIRS.substitute(variances=variances, code=text, functions=functions)
     return pair + skeletons.BIASED.substitute(largest="1e3")
 
 

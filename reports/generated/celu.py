@@ -17,24 +17,42 @@ For x ~ N(0, I) and networks that are means over their nodes, f(x) = (1/N) Σ_i 
 
 `loss` is L, (S0) in symcomp's theory, the squares of several outputs added; `simplified` is F,
 (S1), for a target of mean weight μ and E|w|^2 = τ^2. Both are this project's reconstruction.
+Real numbers of any kind, float32 among them, are computed in float64.
 
 Conventions: a row shorter than 1e-60 counts as one of that length, which has correlation 0 with
 every row if it is a zero row; rows are shorter than 16. The covariance c is kept within ±sqrt(q_u
 q_v). Between rows that are parallel but for rounding the derivatives keep half of their digits.
 Accuracy: K° was within 1e-14 of sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v)) at 18 points with rows
 of lengths 1/8 to 8, parallel and opposite ones and those almost so among them.
+
+Second derivatives come from A = ∂²K°/∂c², B = 2 ∂²K°/∂c∂q_v + (c/q_v) A, B' with u and v
+exchanged, and G = 4 ∂²K°/∂q_v² + 4 (c/q_v) ∂²K°/∂c∂q_v + (c/q_v)² A, of which only A can be
+infinite between parallel rows; there its share is 0 or bounded, as its factors vanish. Rows of
+Theta shorter than 1e-4 are refused, as quotients by their lengths would lose digits.
+
+Biases are refused: E σ(X + s) σ(Y + t) has no closed form short enough.
 """
 
 from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf, erfc, erfcx
 
-__all__ = ["Target", "kernel", "loss", "loss_and_grad", "simplified", "simplified_and_grad"]
+__all__ = [
+    "Target",
+    "hessian_vector_product",
+    "kernel",
+    "loss",
+    "loss_and_grad",
+    "simplified",
+    "simplified_and_grad",
+    "simplified_hessian_vector_product",
+]
 
 Array = NDArray[np.float64]
+Given = ArrayLike | None  # what may be left out
 
 TILE = 1 << 16  # pairs of rows treated at a time, so that their buffers stay in a core's cache
 SIDE = 256  # at most so many rows of the network whose gradient is asked for, 4 SIDE of the other
@@ -272,6 +290,93 @@ def _kernel_and_slopes(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Ar
     return K, by_c, by_qv
 
 
+def _kernel_and_curves(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Array, Array, Array, Array, Array, Array]:
+    ru, rv, gap, rho, below, above = _polar(qu, qv, c)
+    rho = np.where(np.minimum(below, above) < 2.0**-48, np.sign(rho), rho)
+    below, above = np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)
+    x0 = ru**2
+    x1 = (1/2)*x0
+    x2 = np.exp(x1)
+    x3 = -ru
+    x4 = rho*ru
+    x5 = x2*bivariate_normal_cdf(x3, -x4, rho)
+    x6 = rv**2
+    x7 = (1/2)*x6
+    x8 = np.exp(x7)
+    x9 = -rv
+    x10 = rho*rv
+    x11 = x8*bivariate_normal_cdf(-x10, x9, rho)
+    x12 = np.sqrt(2)
+    x13 = 1/np.sqrt(np.pi)
+    x14 = x12*x13
+    x15 = (1/4)*x14
+    x16 = ru*x15
+    x17 = rv*x15
+    x18 = rv*x4
+    x19 = (1/4)*x18
+    x20 = (1/2)/np.pi
+    x21 = x20*_arcsin(rho)
+    x22 = (1/2)*x12
+    x23 = ru*x22
+    x24 = erfc(x23)
+    x25 = rv*x22
+    x26 = x8*erfc(x25)
+    x27 = (1/2)*x26
+    x28 = np.sqrt(above)*np.sqrt(below)
+    x29 = ru*x20*x28
+    x30 = x25*x28
+    x31 = erfc(x30)
+    x32 = above*below
+    x33 = np.exp(x32*x7)
+    x34 = x16*x33
+    x35 = erfc(x23*x28)
+    x36 = np.exp(x1*x32)
+    x37 = x35*x36
+    x38 = above*ru
+    x39 = gap + x38
+    x40 = bivariate_normal_cdf(-x39, -above*rv + gap, rho)
+    x41 = (1/2)*gap**2
+    x42 = 2*gap
+    x43 = (1/2)*above
+    x44 = np.exp(x41 + x43*(ru*x42 + 2*x0))
+    x45 = x40*x44
+    x46 = x21 + x45 + 1/4
+    x47 = -rho
+    x48 = bivariate_normal_cdf(x3, x4, x47)
+    x49 = bivariate_normal_cdf(x10, x9, x47)
+    x50 = x49*x8
+    x51 = (1/8)*x14
+    x52 = (1/2)*x5
+    x53 = ru**(-1.0)
+    x54 = np.exp(x41 + x43*(-rv*x42 + 2*x6))
+    x55 = x40*x53*x54
+    x56 = gap*x55
+    x57 = (1/2)*x11
+    x58 = x31*x33
+    x59 = rv**(-1.0)
+    x60 = x45*x59
+    x61 = gap*x60
+    x62 = x38*x60
+    x63 = x15*x59
+    x64 = -x63
+    x65 = x15*x53
+    x66 = x15*x4
+    x67 = x6**(-1.0)
+    x68 = erf(x30)
+    x69 = x33*x68
+    x70 = x15*x37*x67
+    x71 = rho**2*x34*x68
+    K: Array = rv*x29 - x11*x18 - x11 - x16 + x17*x37 - x17 + (1/2)*x18*x2*x24 + x18*x21 + x18*x27 - x18*x5 + x19 + x31*x34 + x46 - x5
+    by_c: Array = x2*x48 + x46 + x50
+    by_qu: Array = (1/2)*above*rv*x40*x53*x54 + (1/4)*rho*ru*rv*x2*x24 + (1/8)*rv*x12*x13*x35*x36 - x10*x51 - 1/2*x10*x55 - x18*x52 - x52 - 1/2*x56
+    by_qv: Array = ru*x51*x58 - x18*x57 + x19*x26 - x4*x51 - 1/2*x4*x60 - x57 + (1/2)*x61 + (1/2)*x62
+    A: Array = x45
+    B: Array = -x37*x63 + x50 + x61 + x62 + x64
+    turned: Array = above*rv*x40*x53*x54 + x2*x48 - x56 - x58*x65 - x65
+    G: Array = (1/4)*above*rho*ru*x12*x13*x33*x67*x68 - below*x15*x38*x69 + (1/4)*gap*rho*x12*x13*x33*x67*x68 - gap*x70 + rho*ru*rv*x49*x8 + 2*rho*ru*x49*x59*x8 - rho*x63*x69 + (1/4)*ru*x12*x13*x33 - x27 - x29*x59 - x38*x70 + x39**2*x40*x44*x67 + x49*x8 - x64 - x66*x67 - x66 - x67*x71 - x71
+    return K, by_c, by_qu, by_qv, A, B, turned, G
+
+
 # ---- sums over pairs of rows ---------------------------------------------------------------------
 
 
@@ -358,73 +463,126 @@ def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
 class Target:
     """A target network prepared once; stands wherever W does.
 
-    W is (N, d), a is (N,) or (N, k), default ones; both are copied. Computes here, in tiles, the
-    term N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), which takes O(N² d) time. Raises ValueError as loss does.
+    W is (N, d), a is (N,) or (N, k), default ones, s is (N,). `energy` is
+    N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), known up to ±energy_error, and so is every loss with this
+    target; gradients do not depend on it.
+
+    expand=False: summed over all pairs in tiles, which takes O(N² d) time; energy_error is 0.0,
+    rounding apart. W, a and s are copied.
+    expand=True: enclosed by means of moments in O(N d²) time and O(N + k d²) memory; energy_error
+    is a rigorous bound, rounding included. W is not copied if it is an array or memory map of
+    float32 or float64 (whose rows are zero or of lengths within 2^±400): leave it unchanged then.
+    Raises ValueError as loss does, and for biases or an activation that is not homogeneous where
+    expand is True.
     """
 
-    def __init__(self, W: ArrayLike, a: ArrayLike | None = None) -> None:
-        """Copy, check and sum."""
-        rows = np.array(_matrix("W", W))
+    def __init__(
+        self, W: ArrayLike, a: Given = None, s: Given = None,
+        *, expand: bool = False,
+    ) -> None:
+        """Check and sum."""
+        self.energy_error = 0.0
+        if expand:
+            if s is not None:
+                raise ValueError("s is given and expand is True; expected one of both")
+            self.nodes, self.energy, self.energy_error = _expanded(W, a)
+            self.rows = self.nodes.rows
+            return
+        rows = self.rows = np.array(_matrix("W", W))
         weights = _weights("a", a, len(rows))
+        _refuse_biases(s)
         self.nodes = _nodes("W", rows, np.ones((len(rows), 1)) if weights is None else weights)
         self.energy = _energy(self.nodes)
 
 
-def kernel(U: ArrayLike, V: ArrayLike) -> Array:
+def kernel(
+    U: ArrayLike, V: ArrayLike, s: Given = None, t: Given = None
+) -> Array:
     """K(u_i, v_j) of the rows of U (m, d) and V (n, d): shape (m, n), float64.
 
+    With biases s (m,) and t (n,): E σ(<u_i, x> + s_i) σ(<v_j, x> + t_j).
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
     left = _matrix("U", U)
     right = _matrix("V", V, left.shape[1])
+    _refuse_biases(s, t)
     return _entries(
         _nodes("U", left, np.ones((len(left), 1))), _nodes("V", right, np.ones((len(right), 1)))
     )
 
 
+@overload
 def loss(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
-) -> float:
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    return_error: Literal[False] = False,
+    *, s: Given = None, t: Given = None,
+) -> float: ...
+@overload
+def loss(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    *, return_error: Literal[True], s: Given = None, t: Given = None,
+) -> tuple[float, float]: ...
+def loss(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    return_error: bool = False,
+    *, s: Given = None, t: Given = None,
+) -> float | tuple[float, float]:
     """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
 
-    W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones. Real
-    numbers of any kind, computed in float64. Without a Target the cost is O((N + M)² d).
+    W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones; biases
+    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. Without a
+    Target the cost is O((N + M)² d).
+    return_error: gives (L, bound) with |computed L - exact L| <= bound for the arguments as they
+    are in float64; `_sum_error` says what the bound rests on. There is none with biases.
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
+    _refuse_biases(s, t)
     nodes, energy, probe = _networks(W, Theta, a, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    known = W.energy_error if isinstance(W, Target) else 0.0
+    return (value, _error(nodes, probe, 8, known)) if return_error else value
 
 
 def loss_and_grad(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
-) -> tuple[float, Array, Array]:
-    """L with its gradients in Theta (M, d) and b; arguments and errors as in loss.
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    *, s: Given = None, t: Given = None,
+) -> tuple[float, Array, Array] | tuple[float, Array, Array, Array]:
+    """L with its gradients in Theta (M, d), in b and, where t is given, in t (M,).
 
-    The gradient in b has b's shape; for the default b that is (M,), or (M, k) where k > 1.
+    Arguments and errors as in loss. The gradient in b has b's shape; for the default b that is
+    (M,), or (M, k) where k > 1.
     """
+    _refuse_biases(s, t)
     nodes, energy, probe = _networks(W, Theta, a, b)
     value, by_theta, by_b = _value_and_grad(nodes, energy, probe)
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
-def simplified(tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None) -> float:
+@overload
+def simplified(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None,
+    return_error: Literal[False] = False,
+) -> float: ...
+@overload
+def simplified(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None,
+    *, return_error: Literal[True],
+) -> tuple[float, float]: ...
+def simplified(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None, return_error: bool = False,
+) -> float | tuple[float, float]:
     """F, the limit of L for many target nodes of mean mu and E|w|² = tau² (S1), at least 0.
 
-    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones.
+    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones. return_error as in loss.
     Raises ValueError for a wrong shape or value, NaN, infinity or entries that are not real.
     """
     nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    return (value, _error(nodes, probe, 48)) if return_error else value
 
 
 def simplified_and_grad(
-    tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None
 ) -> tuple[float, Array, Array]:
     """F with its gradients in Theta (M, d) and b (M,); arguments and errors as in simplified."""
     nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
@@ -432,9 +590,69 @@ def simplified_and_grad(
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
+def hessian_vector_product(
+    W: ArrayLike | Target, Theta: ArrayLike, dTheta: ArrayLike, db: Given = None, a: Given = None,
+    b: Given = None,
+) -> tuple[Array, Array]:
+    """The second derivative of L at (Theta, b) applied to a direction: (hTheta (M, d), hb like b).
+
+    The direction is dTheta (M, d) and db like b, default zeros: the product is the derivative at
+    t = 0 of the gradients at (Theta + t dTheta, b + t db). Other arguments as in loss; the cost
+    is that of some three gradients, some eight where σ is not homogeneous. What counts as the
+    second derivative where there is none stands at the head of this module. Raises ValueError as
+    loss does, and where the product leaves the range of float64, next to zero rows.
+    """
+    nodes, probe = _two_networks(W, Theta, a, b)
+    move = _move(probe, dTheta, db)
+    by_theta, by_b = _product(nodes, probe, move)
+    return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
+
+
+def simplified_hessian_vector_product(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, dTheta: ArrayLike, db: Given = None,
+    b: Given = None,
+) -> tuple[Array, Array]:
+    """The same of F, (hTheta (M, d), hb (M,)); arguments as in simplified and above."""
+    nodes, _, probe = _simplified_networks(tau, mu, Theta, b)
+    move = _move(probe, dTheta, db)
+    by_theta, by_b = _product(nodes, probe, move)
+    return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
+
+
+def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
+    """The direction, checked."""
+    M, k = probe.weights.shape
+    rows = _matrix("dTheta", dTheta, probe.rows.shape[1])
+    if len(rows) != M:
+        raise ValueError(f"dTheta has shape {rows.shape}; expected {probe.rows.shape}, as Theta")
+    _require_finite("dTheta", rows)
+    weights = _weights("db", db, M)
+    weights = np.zeros((M, k)) if weights is None else weights
+    if weights.shape[1] != k:
+        raise ValueError(f"db has {weights.shape[1]} outputs; expected {k}, as many as b")
+    return _Move(rows, weights / M)
+
+
+def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
+    """The derivatives of both gradients, as _value_and_grad has them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        own, own_pulls = _tangents(probe, probe, move, move)
+        cross, cross_pulls = _tangents(target, probe, None, move)
+        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+    if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
+        raise ValueError("Theta has rows so short or long that the second derivative overflows")
+    return by_theta, by_b
+
+
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
     values = _values(probe, probe) - 2.0 * _values(target, probe)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+
+
+def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
+    """A bound on the error of _value; known is that of an energy by moments, 0 for a sum."""
+    cross, own = (_sum_error(*pair, slack) for pair in ((target, probe), (probe, probe)))
+    return (known or _sum_error(target, target, slack)) + 2.0 * cross + own
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
@@ -460,13 +678,23 @@ def _energy(nodes: _Nodes) -> float:
 
 
 def _networks(
-    W: ArrayLike | Target, Theta: ArrayLike, a: ArrayLike | None, b: ArrayLike | None
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given
 ) -> tuple[_Nodes, float, _Nodes]:
     """The target's nodes and energy, and the nodes of the other network."""
+    nodes, probe = _two_networks(W, Theta, a, b)
+    return nodes, W.energy if isinstance(W, Target) else _energy(nodes), probe
+
+
+def _two_networks(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given
+) -> tuple[_Nodes, _Nodes]:
+    """The nodes of the target and of the other network."""
     outer_a: Array | None
     if isinstance(W, Target):
         if a is not None:
             raise ValueError("a is given beside a Target; expected it inside, as Target(W, a)")
+        if not isinstance(W.nodes, _Nodes):
+            raise ValueError("W is a Target with biases; expected one without for this function")
         rows, outer_a = W.nodes.rows, W.nodes.weights
     else:
         rows = _matrix("W", W)
@@ -482,14 +710,11 @@ def _networks(
             f"b has {outer_b.shape[1]} outputs; expected {outer_a.shape[1]}, as many as a"
         )
     probe = _nodes("Theta", theta, outer_b)
-    if isinstance(W, Target):
-        return W.nodes, W.energy, probe
-    nodes = _nodes("W", rows, outer_a)
-    return nodes, _energy(nodes), probe
+    return W.nodes if isinstance(W, Target) else _nodes("W", rows, outer_a), probe
 
 
 def _simplified_networks(
-    tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given
 ) -> tuple[_Nodes, float, _Nodes]:
     """The simplified target's node and energy, and the nodes of the other network."""
     scale, mean = _real("tau", tau), _real("mu", mu)
@@ -509,7 +734,7 @@ def _simplified_networks(
     return *_mean_node(float(scale), mean), _nodes("Theta", theta, weights)
 
 
-def _shape(b: ArrayLike | None, by_b: Array) -> tuple[int, ...]:
+def _shape(b: Given, by_b: Array) -> tuple[int, ...]:
     """The shape of the gradient in b, whose default is (M,) for one output."""
     if b is not None:
         return np.shape(b)
@@ -526,7 +751,7 @@ def _matrix(name: str, value: ArrayLike, d: int | None = None) -> Array:
     return X
 
 
-def _weights(name: str, value: ArrayLike | None, n: int) -> Array | None:
+def _weights(name: str, value: Given, n: int) -> Array | None:
     """Outer weights as (n, k)."""
     if value is None:
         return None
@@ -550,3 +775,139 @@ def _real(name: str, value: ArrayLike) -> Array:
 def _require_finite(name: str, X: Array) -> None:
     if not np.isfinite(X).all():
         raise ValueError(f"{name} contains NaN or infinity; expected finite numbers")
+
+
+# ---- biases --------------------------------------------------------------------------------------
+
+
+def _refuse_biases(*biases: Given) -> None:
+    """E σ(X + s) σ(Y + t) has no closed form here."""
+    if any(bias is not None for bias in biases):
+        raise ValueError("biases s, t are given; expected none with this activation, whose kernel with biases has no closed form short enough")
+
+
+# ---- second derivatives --------------------------------------------------------------------------
+
+
+class _Move(NamedTuple):
+    """A direction in which a network moves."""
+
+    rows: Array  # (n, d)
+    weights: Array  # (n, k), over n as in _Nodes
+
+    def part(self, some: slice) -> "_Move":
+        """That of some of the rows."""
+        return _Move(self.rows[some], self.weights[some])
+
+
+def _tangents(
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move
+) -> tuple[Array, Array]:
+    """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
+
+    With m = c/q_v, w' = w - m θ, ρ² = c²/(q_u q_v) and A, B, B', G of _kernel_and_curves, a pair
+    of unit weights adds to the derivative of (∂K°/∂c) w + 2 (∂K°/∂q_v) θ
+
+        A <w', δ> w' + B (<θ, δ> w' + <w', δ> θ) + G <θ, δ> θ + 2 (∂K°/∂q_v) δ
+        + (∂K°/∂c) ε + B' <w, ε> w + B <θ, ε> θ - A (c/q_u) <w', ε> w'
+        + A (1 - ρ²) (<w', ε> θ + <θ, ε> w' + m <θ, ε> θ):
+
+    A alone is infinite between parallel rows, and its factors are then small.
+    """
+    if probe.variances.min() < 1e-8:
+        raise ValueError("Theta has a row shorter than 1e-4, too short for second derivatives")
+    dV, dP = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
+    on_theta, on_delta = np.zeros((2, len(probe.rows), 1))
+    y = np.sum(probe.rows * ahead.rows, axis=1)[:, None]
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
+        some, others, aim = source.part(i), probe.part(j), ahead.part(j)
+        qu, qv, c = _arguments(some, others)
+        K, by_c, by_qu, by_qv, A, B, turned, G = (
+            x.T for x in _kernel_and_curves(*np.broadcast_arrays(qu, qv, c))
+        )
+        m = (c * _inverse(qv)).T
+        p = aim.rows @ some.rows.T
+        dV[j] += (by_c * p + 2.0 * y[j] * by_qv) @ some.weights
+        p -= m * y[j]
+        pairs = others.weights @ some.weights.T
+        on_w = (A * p + B * y[j]) * pairs
+        on_theta[j] += _row_sums(pairs, B * p + G * y[j]) - _row_sums(on_w, m)
+        on_delta[j] += 2.0 * _row_sums(pairs, by_qv)
+        weight = aim.weights @ some.weights.T
+        if behind is not None:
+            move = behind.part(i)
+            weight += others.weights @ move.weights.T
+            z = others.rows @ move.rows.T
+            e = np.sum(some.rows * move.rows, axis=1)
+            dV[j] += (by_c * z + 2.0 * by_qu * e) @ some.weights + K @ move.weights
+            dP[j] += (pairs * by_c) @ move.rows
+            back = (c * _inverse(qu)).T
+            rest = 1.0 - m * back
+            rest[rest < 2.0**-48] = 0.0  # parallel, up to rounding
+            rest *= A
+            p = e - m * z
+            on_w += pairs * turned * e
+            skew = pairs * (rest * z - A * back * p)
+            on_w += skew
+            on_theta[j] += _row_sums(pairs, B * z + rest * (p + m * z)) - _row_sums(skew, m)
+        on_w += weight * by_c
+        on_theta[j] += 2.0 * _row_sums(weight, by_qv)
+        dP[j] += on_w @ some.rows
+    return dV, dP + on_theta * probe.rows + on_delta * ahead.rows
+
+
+def _inverse(q: Array) -> Array:
+    """1/q, and 0 where q is too small for it."""
+    return np.divide(1.0, q, out=np.zeros_like(q), where=q > 1e-300)
+
+
+def _row_sums(left: Array, right: Array) -> Array:
+    """The sums of the rows of left * right, as a column."""
+    return np.einsum("ij,ij->i", left, right)[:, None]
+
+
+def _expanded(_W: ArrayLike, _a: Given) -> tuple[_Nodes, float, float]:
+    raise ValueError("expand is True; expected False for an activation that is not homogeneous")
+
+
+# ---- rounding errors -----------------------------------------------------------------------------
+
+UNIT = 2.0**-53  # every operation is off by at most UNIT times its result
+
+
+def _roundings(source: _Nodes, probe: _Nodes) -> int:
+    """How many roundings a term of Σ_j <b_j, V_j> goes through after K, at most.
+
+    A tile adds up at most 4 SIDE columns, at least SIDE of them unless it is the last one.
+    """
+    columns = min(len(source.rows), 4 * SIDE) + 3 * (len(source.rows) // SIDE + 1)
+    return columns + probe.weights.size + 24
+
+
+KERNEL_ERROR = 1e-14  # of K°, in units of what _sum_error says; measured
+
+
+def _sum_error(source: _Nodes, probe: _Nodes, slack: int) -> float:
+    """Bound on the error of Σ_j <b_j, V_j> with V = _values(source, probe).
+
+    With d columns c is off by (d + slack) UNIT |u||v| and q by (d + slack) UNIT q; twice their
+    first-order effect is taken, which leaves room for the curvature of K°. K° itself is taken to
+    be off by KERNEL_ERROR sqrt(K°(q_u, q_u, q_u) + 1) sqrt(K°(q_v, q_v, q_v) + 1): that is 4 times
+    the worst error measured at 18 points, not proved.
+    """
+    unit = (source.rows.shape[1] + slack) * UNIT
+    left, right = (
+        np.sqrt(np.abs(_kernel(x.variances, x.variances, np.sqrt(x.variances) ** 2)) + 1.0)
+        @ np.abs(x.weights)
+        for x in (source, probe)
+    )
+    total = KERNEL_ERROR * float(left @ right)
+    relative = _roundings(source, probe) * UNIT
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
+        qu, qv, c = np.broadcast_arrays(*_arguments(source.part(i), probe.part(j)))
+        K, by_c, by_qv = _kernel_and_slopes(qu, qv, c)
+        by_qu = _kernel_and_slopes(qv, qu, c)[2]
+        error = np.abs(by_c) * np.sqrt(qu) * np.sqrt(qv) + np.abs(by_qu) * qu + np.abs(by_qv) * qv
+        error = 2.0 * unit * error + relative * np.abs(K)
+        total += float(np.vdot(np.abs(probe.weights[j]), error.T @ np.abs(source.weights[i])))
+    return 1.001 * total + 1e-300

@@ -14,23 +14,45 @@ For x ~ N(0, I) and networks that are means over their nodes, f(x) = (1/N) Σ_i 
         + M^{-2} \sum_{j,j'} b_j b_{j'} K(θ_j, θ_{j'}),   K(u, v) = K°(|u|^2, |v|^2, <u, v>)
 
     K°(q_u, q_v, c) = \frac{2 \arcsin{\left(\frac{2 c}{\sqrt{2 q_{u} + 1} \sqrt{2 q_{v} + 1}} \right)}}{\pi}
+    K(s, t) = \mathbb{E}\, σ(X + s) σ(Y + t)  with X = <u, x>, Y = <v, x>, c = \mathbb{E}\, X Y
+    \partial_c K = \mathbb{E}\, σ'(X + s) σ'(Y + t)
+    \partial_{q_v} K = \tfrac{1}{2} \mathbb{E}\, σ(X + s) σ''(Y + t)
+    \partial_t K = \mathbb{E}\, σ(X + s) σ'(Y + t)
 
 `loss` is L, (S0) in symcomp's theory, the squares of several outputs added; `simplified` is F,
 (S1), for a target of mean weight μ and E|w|^2 = τ^2. Both are this project's reconstruction.
+Real numbers of any kind, float32 among them, are computed in float64.
 
 Conventions: where a quotient is 0/0 (zero rows, parallel or opposite rows) it counts as 0. The
 covariance c is kept within ±sqrt(q_u q_v). Accuracy: K° and its derivatives were found right to
 10 digits at parallel, opposite and oblique rows.
+
+Second derivatives come from A = ∂²K°/∂c², B = 2 ∂²K°/∂c∂q_v + (c/q_v) A, B' with u and v
+exchanged, and G = 4 ∂²K°/∂q_v² + 4 (c/q_v) ∂²K°/∂c∂q_v + (c/q_v)² A, of which only A can be
+infinite between parallel rows; there its share is 0 or bounded, as its factors vanish.
+
+Biases s_i and t_j make the nodes σ(<w_i, x> + s_i) and σ(<θ_j, x> + t_j); K(s, t) then takes the
+place of K. Entries and biases stay below 1e3 then; SciPy may be needed.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Target", "kernel", "loss", "loss_and_grad", "simplified", "simplified_and_grad"]
+__all__ = [
+    "Target",
+    "hessian_vector_product",
+    "kernel",
+    "loss",
+    "loss_and_grad",
+    "simplified",
+    "simplified_and_grad",
+    "simplified_hessian_vector_product",
+]
 
 Array = NDArray[np.float64]
+Given = ArrayLike | None  # what may be left out
 
 TILE = 1 << 16  # pairs of rows treated at a time, so that their buffers stay in a core's cache
 SIDE = 256  # at most so many rows of the network whose gradient is asked for, 4 SIDE of the other
@@ -81,6 +103,43 @@ def _kernel_and_slopes(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Ar
     by_c: Array = x4*x5
     by_qv: Array = -c*x2*x5/x3**(3/2)
     return K, by_c, by_qv
+
+
+def _kernel_and_curves(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Array, Array, Array, Array, Array, Array]:
+    x0 = np.pi**(-1.0)
+    x1 = 2*qu + 1
+    x2 = 1/np.sqrt(x1)
+    x3 = 2*qv + 1
+    x4 = 1/np.sqrt(x3)
+    x5 = x2*x4
+    x6 = c**2
+    x7 = _sqrt(1 - 4*x6/(x1*x3))
+    x8 = x0*_reciprocal(x7)
+    x9 = 4*x8
+    x10 = x1**(-3/2)
+    x11 = x10*x4
+    x12 = 4*c
+    x13 = x12*x8
+    x14 = x3**(-3/2)
+    x15 = x14*x2
+    x16 = _reciprocal(x7**3)
+    x17 = x0*x10*x16
+    x18 = 16*x17
+    x19 = x14*x18
+    x20 = 8*x8
+    x21 = x3**(-5/2)
+    x22 = 32*x6
+    x23 = _reciprocal(qv)
+    x24 = c**3
+    K: Array = 2*x0*_arcsin(2*c*x5)
+    by_c: Array = x5*x9
+    by_qu: Array = -x11*x13
+    by_qv: Array = -x13*x15
+    A: Array = c*x19
+    B: Array = 16*x0*x10*x14*x16*x23*x6 - x15*x20 - x17*x21*x22
+    turned: Array = 16*x0*x10*x14*x16*x6*_reciprocal(qu) - x0*x14*x16*x22/x1**(5/2) - x11*x20
+    G: Array = 48*c*x2*x21*x8 + x12*x23*(-x15*x9 - x18*x21*x6) + 64*x17*x24/x3**(7/2) + x19*x24*_reciprocal(qv**2)
+    return K, by_c, by_qu, by_qv, A, B, turned, G
 
 
 # ---- sums over pairs of rows ---------------------------------------------------------------------
@@ -169,73 +228,133 @@ def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
 class Target:
     """A target network prepared once; stands wherever W does.
 
-    W is (N, d), a is (N,) or (N, k), default ones; both are copied. Computes here, in tiles, the
-    term N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), which takes O(N² d) time. Raises ValueError as loss does.
+    W is (N, d), a is (N,) or (N, k), default ones, s is (N,). `energy` is
+    N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), known up to ±energy_error, and so is every loss with this
+    target; gradients do not depend on it.
+
+    expand=False: summed over all pairs in tiles, which takes O(N² d) time; energy_error is 0.0,
+    rounding apart. W, a and s are copied.
+    expand=True: enclosed by means of moments in O(N d²) time and O(N + k d²) memory; energy_error
+    is a rigorous bound, rounding included. W is not copied if it is an array or memory map of
+    float32 or float64 (whose rows are zero or of lengths within 2^±400): leave it unchanged then.
+    Raises ValueError as loss does, and for biases or an activation that is not homogeneous where
+    expand is True.
     """
 
-    def __init__(self, W: ArrayLike, a: ArrayLike | None = None) -> None:
-        """Copy, check and sum."""
-        rows = np.array(_matrix("W", W))
+    def __init__(
+        self, W: ArrayLike, a: Given = None, s: Given = None,
+        *, expand: bool = False,
+    ) -> None:
+        """Check and sum."""
+        self.energy_error = 0.0
+        if expand:
+            if s is not None:
+                raise ValueError("s is given and expand is True; expected one of both")
+            self.nodes, self.energy, self.energy_error = _expanded(W, a)
+            self.rows = self.nodes.rows
+            return
+        rows = self.rows = np.array(_matrix("W", W))
         weights = _weights("a", a, len(rows))
+        if s is not None:
+            self.nodes, self.energy = _biased_target(rows, weights, s)
+            return
         self.nodes = _nodes("W", rows, np.ones((len(rows), 1)) if weights is None else weights)
         self.energy = _energy(self.nodes)
 
 
-def kernel(U: ArrayLike, V: ArrayLike) -> Array:
+def kernel(
+    U: ArrayLike, V: ArrayLike, s: Given = None, t: Given = None
+) -> Array:
     """K(u_i, v_j) of the rows of U (m, d) and V (n, d): shape (m, n), float64.
 
+    With biases s (m,) and t (n,): E σ(<u_i, x> + s_i) σ(<v_j, x> + t_j).
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
     left = _matrix("U", U)
     right = _matrix("V", V, left.shape[1])
+    if s is not None or t is not None:
+        return _biased_kernel(left, right, s, t)
     return _entries(
         _nodes("U", left, np.ones((len(left), 1))), _nodes("V", right, np.ones((len(right), 1)))
     )
 
 
+@overload
 def loss(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
-) -> float:
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    return_error: Literal[False] = False,
+    *, s: Given = None, t: Given = None,
+) -> float: ...
+@overload
+def loss(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    *, return_error: Literal[True], s: Given = None, t: Given = None,
+) -> tuple[float, float]: ...
+def loss(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    return_error: bool = False,
+    *, s: Given = None, t: Given = None,
+) -> float | tuple[float, float]:
     """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
 
-    W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones. Real
-    numbers of any kind, computed in float64. Without a Target the cost is O((N + M)² d).
+    W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones; biases
+    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. Without a
+    Target the cost is O((N + M)² d).
+    return_error: gives (L, bound) with |computed L - exact L| <= bound for the arguments as they
+    are in float64; `_sum_error` says what the bound rests on. There is none with biases.
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
+    if _has_biases(W, s, t):
+        return _biased_loss(W, Theta, a, b, s, t, return_error)[0]
     nodes, energy, probe = _networks(W, Theta, a, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    known = W.energy_error if isinstance(W, Target) else 0.0
+    return (value, _error(nodes, probe, 8, known)) if return_error else value
 
 
 def loss_and_grad(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
-) -> tuple[float, Array, Array]:
-    """L with its gradients in Theta (M, d) and b; arguments and errors as in loss.
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    *, s: Given = None, t: Given = None,
+) -> tuple[float, Array, Array] | tuple[float, Array, Array, Array]:
+    """L with its gradients in Theta (M, d), in b and, where t is given, in t (M,).
 
-    The gradient in b has b's shape; for the default b that is (M,), or (M, k) where k > 1.
+    Arguments and errors as in loss. The gradient in b has b's shape; for the default b that is
+    (M,), or (M, k) where k > 1.
     """
+    if _has_biases(W, s, t):
+        value, by_theta, by_b, by_t = _biased_loss(W, Theta, a, b, s, t)
+        by_b = by_b.reshape(_shape(b, by_b))
+        return (value, by_theta, by_b) if t is None else (value, by_theta, by_b, by_t)
     nodes, energy, probe = _networks(W, Theta, a, b)
     value, by_theta, by_b = _value_and_grad(nodes, energy, probe)
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
-def simplified(tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None) -> float:
+@overload
+def simplified(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None,
+    return_error: Literal[False] = False,
+) -> float: ...
+@overload
+def simplified(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None,
+    *, return_error: Literal[True],
+) -> tuple[float, float]: ...
+def simplified(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None, return_error: bool = False,
+) -> float | tuple[float, float]:
     """F, the limit of L for many target nodes of mean mu and E|w|² = tau² (S1), at least 0.
 
-    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones.
+    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones. return_error as in loss.
     Raises ValueError for a wrong shape or value, NaN, infinity or entries that are not real.
     """
     nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    return (value, _error(nodes, probe, 48)) if return_error else value
 
 
 def simplified_and_grad(
-    tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None
 ) -> tuple[float, Array, Array]:
     """F with its gradients in Theta (M, d) and b (M,); arguments and errors as in simplified."""
     nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
@@ -243,9 +362,69 @@ def simplified_and_grad(
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
+def hessian_vector_product(
+    W: ArrayLike | Target, Theta: ArrayLike, dTheta: ArrayLike, db: Given = None, a: Given = None,
+    b: Given = None,
+) -> tuple[Array, Array]:
+    """The second derivative of L at (Theta, b) applied to a direction: (hTheta (M, d), hb like b).
+
+    The direction is dTheta (M, d) and db like b, default zeros: the product is the derivative at
+    t = 0 of the gradients at (Theta + t dTheta, b + t db). Other arguments as in loss; the cost
+    is that of some three gradients, some eight where σ is not homogeneous. What counts as the
+    second derivative where there is none stands at the head of this module. Raises ValueError as
+    loss does, and where the product leaves the range of float64, next to zero rows.
+    """
+    nodes, probe = _two_networks(W, Theta, a, b)
+    move = _move(probe, dTheta, db)
+    by_theta, by_b = _product(nodes, probe, move)
+    return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
+
+
+def simplified_hessian_vector_product(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, dTheta: ArrayLike, db: Given = None,
+    b: Given = None,
+) -> tuple[Array, Array]:
+    """The same of F, (hTheta (M, d), hb (M,)); arguments as in simplified and above."""
+    nodes, _, probe = _simplified_networks(tau, mu, Theta, b)
+    move = _move(probe, dTheta, db)
+    by_theta, by_b = _product(nodes, probe, move)
+    return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
+
+
+def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
+    """The direction, checked."""
+    M, k = probe.weights.shape
+    rows = _matrix("dTheta", dTheta, probe.rows.shape[1])
+    if len(rows) != M:
+        raise ValueError(f"dTheta has shape {rows.shape}; expected {probe.rows.shape}, as Theta")
+    _require_finite("dTheta", rows)
+    weights = _weights("db", db, M)
+    weights = np.zeros((M, k)) if weights is None else weights
+    if weights.shape[1] != k:
+        raise ValueError(f"db has {weights.shape[1]} outputs; expected {k}, as many as b")
+    return _Move(rows, weights / M)
+
+
+def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
+    """The derivatives of both gradients, as _value_and_grad has them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        own, own_pulls = _tangents(probe, probe, move, move)
+        cross, cross_pulls = _tangents(target, probe, None, move)
+        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+    if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
+        raise ValueError("Theta has rows so short or long that the second derivative overflows")
+    return by_theta, by_b
+
+
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
     values = _values(probe, probe) - 2.0 * _values(target, probe)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+
+
+def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
+    """A bound on the error of _value; known is that of an energy by moments, 0 for a sum."""
+    cross, own = (_sum_error(*pair, slack) for pair in ((target, probe), (probe, probe)))
+    return (known or _sum_error(target, target, slack)) + 2.0 * cross + own
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
@@ -271,13 +450,23 @@ def _energy(nodes: _Nodes) -> float:
 
 
 def _networks(
-    W: ArrayLike | Target, Theta: ArrayLike, a: ArrayLike | None, b: ArrayLike | None
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given
 ) -> tuple[_Nodes, float, _Nodes]:
     """The target's nodes and energy, and the nodes of the other network."""
+    nodes, probe = _two_networks(W, Theta, a, b)
+    return nodes, W.energy if isinstance(W, Target) else _energy(nodes), probe
+
+
+def _two_networks(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given
+) -> tuple[_Nodes, _Nodes]:
+    """The nodes of the target and of the other network."""
     outer_a: Array | None
     if isinstance(W, Target):
         if a is not None:
             raise ValueError("a is given beside a Target; expected it inside, as Target(W, a)")
+        if not isinstance(W.nodes, _Nodes):
+            raise ValueError("W is a Target with biases; expected one without for this function")
         rows, outer_a = W.nodes.rows, W.nodes.weights
     else:
         rows = _matrix("W", W)
@@ -293,14 +482,11 @@ def _networks(
             f"b has {outer_b.shape[1]} outputs; expected {outer_a.shape[1]}, as many as a"
         )
     probe = _nodes("Theta", theta, outer_b)
-    if isinstance(W, Target):
-        return W.nodes, W.energy, probe
-    nodes = _nodes("W", rows, outer_a)
-    return nodes, _energy(nodes), probe
+    return W.nodes if isinstance(W, Target) else _nodes("W", rows, outer_a), probe
 
 
 def _simplified_networks(
-    tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given
 ) -> tuple[_Nodes, float, _Nodes]:
     """The simplified target's node and energy, and the nodes of the other network."""
     scale, mean = _real("tau", tau), _real("mu", mu)
@@ -320,7 +506,7 @@ def _simplified_networks(
     return *_mean_node(float(scale), mean), _nodes("Theta", theta, weights)
 
 
-def _shape(b: ArrayLike | None, by_b: Array) -> tuple[int, ...]:
+def _shape(b: Given, by_b: Array) -> tuple[int, ...]:
     """The shape of the gradient in b, whose default is (M,) for one output."""
     if b is not None:
         return np.shape(b)
@@ -337,7 +523,7 @@ def _matrix(name: str, value: ArrayLike, d: int | None = None) -> Array:
     return X
 
 
-def _weights(name: str, value: ArrayLike | None, n: int) -> Array | None:
+def _weights(name: str, value: Given, n: int) -> Array | None:
     """Outer weights as (n, k)."""
     if value is None:
         return None
@@ -361,3 +547,387 @@ def _real(name: str, value: ArrayLike) -> Array:
 def _require_finite(name: str, X: Array) -> None:
     if not np.isfinite(X).all():
         raise ValueError(f"{name} contains NaN or infinity; expected finite numbers")
+
+
+# ---- biases: K = E σ(X + s) σ(Y + t) -------------------------------------------------------------
+
+
+def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Array]:
+    """K and its derivatives in c, q_v and t."""
+    s, t = left.biases[:, None], right.biases[None, :]
+    ru, rv = left.lengths[:, None], right.lengths[None, :]
+    qu, qv = ru * ru, rv * rv
+    c = np.clip(left.rows @ right.rows.T, -ru * rv, ru * rv)
+    from scipy.special import erf  # needed with biases alone
+
+    x0 = 2*qu + 1
+    x1 = 1/np.sqrt(x0)
+    x2 = s*x1
+    x3 = 2*qv + 1
+    x4 = 1/np.sqrt(x3)
+    x5 = t*x4
+    x6 = np.sqrt(2)
+    x7 = 2*x4
+    x8 = c*x1
+    x9 = x3**(-1.0)
+    x10 = -4*c**2*x9/x0 + 1
+    x11 = _reciprocal(_sqrt(x10))
+    x12 = np.exp(-t**2*x9)
+    x13 = s*x1*x6 - 2*t*x6*x8*x9
+    x14 = 4*x11*x12*np.exp(-1/2*x13**2*_reciprocal(x10))/np.pi
+    x15 = 1/np.sqrt(np.pi)
+    x16 = x3**(-3/2)
+    x17 = x12*x15
+    x18 = 2*erf((1/2)*x11*x13*x6) + 2
+    K: Array = 4*bivariate_normal_cdf(x2*x6, x5*x6, x7*x8) - erf(x2) - erf(x5) - 1
+    by_c: Array = x1*x14*x4
+    by_qv: Array = 2*t*x12*x15*x16 - t*x16*x17*x18 - x14*x16*x8
+    by_t: Array = x17*x18*x4 - x17*x7
+    return K, by_c, by_qv, by_t
+
+
+def _reciprocal(x: Array) -> Array:
+    """1/x, and 0 where x is 0."""
+    return np.divide(1.0, x, out=np.zeros_like(x), where=x != 0.0)
+
+
+def _sqrt(x: Array) -> Array:
+    """Square root of what may round below 0."""
+    return np.sqrt(np.maximum(x, 0.0))
+
+
+def _normal(x: Array) -> Array:
+    """Φ(x)."""
+    tail = _density(x) * _mills(x)
+    return np.where(x > 0.0, 1.0 - tail, tail)
+
+
+def _mills(x: Array) -> Array:
+    """Φ(-|x|)/φ(x), to a few ulp."""
+    from scipy.special import erfcx  # needed with biases alone
+
+    return np.sqrt(0.5 * np.pi) * np.asarray(erfcx(np.sqrt(0.5) * np.abs(x)))
+
+
+def _density(x: Array) -> Array:
+    """φ(x)."""
+    return np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi)
+
+
+def _ramp(x: Array) -> Array:
+    """G(x) = E (Z + x)_+ = φ(x) + x Φ(x) = x + G(-x)."""
+    tail = _density(x) * (1.0 - np.abs(x) * _mills(x))
+    return np.where(x > 0.0, x, 0.0) + np.maximum(tail, 0.0)
+
+
+def _orthants(
+    h: Array, k: Array, difference: Array, rho: Array, below: Array, above: Array
+) -> tuple[Array, Array]:
+    """Φ₂(h, k; ρ) = P(X > -h, Y > -k) and E (X + h)_+ (Y + k)_+ in unit variances.
+
+    ∂/∂ρ of the second is the first, whose own is the density φ₂: Taylor's formula at ρ = 0 gives
+
+        Φ₂ = Φ(h) Φ(k) + ∫ φ₂(r) dr,  E = G(h) G(k) + ρ Φ(h) Φ(k) + ∫ (ρ - r) φ₂(r) dr,
+
+    r from 0 to ρ and G(h) = E (Z + h)_+. What would lose digits that way is done by `_tails`.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    product, squares = h * k, 0.5 * (h * h + k * k)
+    first, second = np.zeros_like(rho), np.zeros_like(rho)
+    for node, weight in zip(0.5 + 0.5 * nodes, weights / (4.0 * np.pi), strict=True):
+        r = node * rho
+        rest = 1.0 - r * r
+        density = weight * np.exp((r * product - squares) / rest) / np.sqrt(rest)
+        first += density
+        second += (1.0 - node) * density
+    start, means = _normal(h) * _normal(k), _ramp(h) * _ramp(k)
+    second = means + second * rho**2
+    probability, moment = start + first * rho, second + rho * start
+    lost = (probability < 0.0625 * start) | (moment < 0.0625 * second)
+    lost |= (np.abs(rho) > 0.75) | (np.minimum(h, k) < -5.0)
+    everything = np.broadcast_arrays(h, k, difference, rho, below, above)
+    at = np.argwhere(lost)
+    for begin in range(0, len(at), SIDE):
+        here = tuple(at[begin : begin + SIDE].T)
+        probability[here], moment[here] = _tails(*(x[here] for x in everything))
+    return probability, moment
+
+
+def _tails(
+    h: Array, k: Array, difference: Array, rho: Array, below: Array, above: Array
+) -> tuple[Array, Array]:
+    """The same with Taylor's formula at ρ = -1 if ρ < 0, so that every term is positive.
+
+    φ₂ dr = exp(-(m² + y²)/2) sech(x) dx/2π with r = tanh x, y = a e^x - b e^-x, m = max(|h|, |k|),
+    a = |h - k|/2, b = |h + k|/2; what is below 2e-16 of the peak is cut off at either end.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    nodes, weights = 0.5 + 0.5 * nodes, 0.5 * weights
+    negative, cut = rho < 0.0, 74.0
+    furthest = np.clip(np.maximum(np.abs(h), np.abs(k)), 0.0, 40.0)
+    size = np.minimum(np.abs(difference), 80.0)
+    a = np.maximum(0.5 * np.where(negative, np.minimum(np.abs(h - k), 80.0), size), 1e-100)
+    b = np.maximum(0.5 * np.where(negative, size, np.minimum(np.abs(h + k), 80.0)), 1e-100)
+    t = np.minimum(np.sqrt(above / below), (np.sqrt(cut) + np.sqrt(cut + 4.0 * a * b)) / (2.0 * a))
+    end = np.minimum(a * t - b / t, 0.0)
+    fall = np.sqrt(end * end + cut)
+    length = np.log(0.5 * t * (fall + np.sqrt(fall * fall + 4.0 * a * b)) / b)
+    length = np.clip(length, 0.0, np.where(negative, 38.0, np.log(np.maximum(t, 1.0))))
+    edges, sizes = np.array([0.0, 0.06, 0.2, 0.5]), np.array([0.06, 0.14, 0.3, 0.5])
+    places = (edges[:, None] + sizes[:, None] * nodes).ravel()  # dense where sech(x) is large
+    steps = (sizes[:, None] * weights).ravel()
+    places = np.where(negative[:, None], places, 1.0 - places)
+    ratio = np.exp(places * length[:, None]) / t[:, None]  # e^-x
+    y = a[:, None] / ratio - b[:, None] * ratio
+    density = np.exp(-0.5 * (furthest[:, None] ** 2 + y * y)) / (ratio + 1.0 / ratio)
+    density *= steps * length[:, None] / np.pi
+    probability = np.sum(density, axis=1)
+    moment = np.sum(density * (above[:, None] - 2.0 / (1.0 + ratio * ratio)), axis=1)
+    # At ρ = -1 both are integrals over [-h, k], where the exponential is flat by quadrature.
+    width, low = np.where(negative, np.maximum(difference, 0.0), 0.0), np.minimum(h, k)
+    flat = width * (width + 2.0 * np.abs(low)) < 30.0
+    step = np.where(flat, width, 0.0)[:, None] * nodes
+    inside = np.exp(low[:, None] * step - 0.5 * step * step) * (weights * _density(low)[:, None])
+    rest = _normal(-np.maximum(h, k))
+    mass = np.where(low > 0.0, 1.0 - _normal(-low) - rest, _normal(low) - rest)
+    area = (h * k - 1.0) * mass + h * _density(k) + k * _density(h)
+    mass = np.where(flat, width * inside.sum(axis=1), mass)
+    area = np.where(flat, width * np.sum(inside * step * (width[:, None] - step), axis=1), area)
+    start = np.where(negative, mass, _normal(h) * _normal(k))
+    first = np.where(negative, area + above * mass, _ramp(h) * _ramp(k) + rho * start)
+    return start + probability, first + moment
+
+
+def bivariate_normal_cdf(h: Array, k: Array, r: Array) -> Array:
+    """Φ₂(h, k; r) for |r| < 1."""
+    return _orthants(h, k, h - np.where(r < 0.0, -k, k), r, 1.0 - r, 1.0 + r)[0]
+
+
+# ---- sums over pairs of nodes with biases --------------------------------------------------------
+
+
+class _Biased(NamedTuple):
+    """Nodes a_i σ(<w_i, x> + s_i)."""
+
+    rows: Array  # (n, d)
+    lengths: Array  # (n,), |w_i|
+    biases: Array  # (n,)
+    weights: Array  # (n, k), a_i / n
+
+    def part(self, some: slice) -> "_Biased":
+        """Some of the nodes."""
+        return _Biased(*(x[some] for x in self))
+
+
+def _biased(name: str, X: Array, letter: str, given: Given, weights: Array) -> _Biased:
+    biases = np.zeros(len(X)) if given is None else _real(letter, given)
+    if biases.shape != (len(X),):
+        raise ValueError(f"{letter} has shape {biases.shape}; expected ({len(X)},)")
+    for each, values in ((name, X), (letter, biases)):
+        _require_finite(each, values)
+        if not np.abs(values).max() < 1e3:
+            found = np.abs(values).max()
+            raise ValueError(f"{each} reaches {found:.3g}; expected below 1e3 with biases")
+    lengths = np.sqrt(np.einsum("ij,ij->i", X, X))
+    return _Biased(X, lengths, biases, weights / len(X))
+
+
+def _biased_sums(source: _Biased, probe: _Biased) -> tuple[Array, Array, Array]:
+    """V_j = Σ_i a_i K_ij, (M, k), and Σ_i <a_i, b_j> times ∂K_ij/∂θ_j, (M, d), or ∂K_ij/∂t_j.
+
+    ∂K/∂θ = (∂K/∂c) w + 2 (∂K/∂q_v) θ.
+    """
+    V = np.zeros((len(probe.rows), source.weights.shape[1]))
+    P, D = np.zeros(probe.rows.shape), np.zeros(len(probe.rows))
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
+        some, others = source.part(i), probe.part(j)
+        K, by_c, by_qv, by_t = _shifted(some, others)
+        pairs = some.weights @ others.weights.T
+        V[j] += K.T @ some.weights
+        P[j] += (pairs * by_c).T @ some.rows
+        P[j] += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
+        D[j] += np.sum(pairs * by_t, axis=0)
+    return V, P, D
+
+
+def _biased_kernel(U: Array, V: Array, s: Given, t: Given) -> Array:
+    left = _biased("U", U, "s", s, np.ones((len(U), 1)))
+    right = _biased("V", V, "t", t, np.ones((len(V), 1)))
+    K = np.empty((len(U), len(V)))
+    for i, j in _tiles(*K.shape):
+        K[i, j] = _shifted(left.part(i), right.part(j))[0]
+    return K
+
+
+def _biased_target(W: Array, a: Array | None, s: ArrayLike) -> tuple[_Biased, float]:
+    """The nodes and Σ_ij <a_i, a_j> K_ij; pairs in different blocks are visited once."""
+    nodes = _biased("W", W, "s", s, np.ones((len(W), 1)) if a is None else a)
+    total, side = 0.0, 64
+    for start in range(0, len(W), side):
+        here = nodes.part(slice(start, start + side))
+        total += float(np.vdot(here.weights, _biased_sums(here, here)[0]))
+        if start:
+            before = nodes.part(slice(0, start))
+            total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here)[0]))
+    return nodes, total
+
+
+def _has_biases(W: ArrayLike | Target, s: Given, t: Given) -> bool:
+    inside = isinstance(W, Target) and isinstance(W.nodes, _Biased)
+    return inside or s is not None or t is not None
+
+
+def _biased_loss(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given, s: Given, t: Given,
+    return_error: bool = False,
+) -> tuple[float, Array, Array, Array]:
+    """L and its gradients in Theta, in b as (M, k), and in t."""
+    if return_error:
+        raise ValueError("return_error is given with biases; expected networks without")
+    outer_b = None if b is None else _weights("b", b, len(np.atleast_1d(np.asarray(b))))
+    if not isinstance(W, Target):
+        rows = _matrix("W", W)
+        if a is None and outer_b is not None:
+            a = np.ones((len(rows), outer_b.shape[1]))
+        W = Target(rows, a, s)
+    elif a is not None or s is not None:
+        raise ValueError("a or s is given beside a Target; expected both inside, Target(W, a, s)")
+    source, k = W.nodes, W.nodes.weights.shape[1]
+    if not isinstance(source, _Biased):
+        rows = np.asarray(W.rows, dtype=np.float64)  # a target by moments may hold float32
+        source = _biased("W", rows, "s", None, source.weights * len(rows))
+    theta = _matrix("Theta", Theta, source.rows.shape[1])
+    outer_b = np.ones((len(theta), k)) if b is None else _weights("b", b, len(theta))
+    if outer_b is None or outer_b.shape[1] != k:
+        found = 0 if outer_b is None else outer_b.shape[1]
+        raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
+    probe = _biased("Theta", theta, "t", t, outer_b)
+    own, cross = _biased_sums(probe, probe), _biased_sums(source, probe)
+    by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
+    value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
+    return max(value, 0.0), by_theta, by_b / len(theta), by_t
+
+
+# ---- second derivatives --------------------------------------------------------------------------
+
+
+class _Move(NamedTuple):
+    """A direction in which a network moves."""
+
+    rows: Array  # (n, d)
+    weights: Array  # (n, k), over n as in _Nodes
+
+    def part(self, some: slice) -> "_Move":
+        """That of some of the rows."""
+        return _Move(self.rows[some], self.weights[some])
+
+
+def _tangents(
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move
+) -> tuple[Array, Array]:
+    """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
+
+    With m = c/q_v, w' = w - m θ, ρ² = c²/(q_u q_v) and A, B, B', G of _kernel_and_curves, a pair
+    of unit weights adds to the derivative of (∂K°/∂c) w + 2 (∂K°/∂q_v) θ
+
+        A <w', δ> w' + B (<θ, δ> w' + <w', δ> θ) + G <θ, δ> θ + 2 (∂K°/∂q_v) δ
+        + (∂K°/∂c) ε + B' <w, ε> w + B <θ, ε> θ - A (c/q_u) <w', ε> w'
+        + A (1 - ρ²) (<w', ε> θ + <θ, ε> w' + m <θ, ε> θ):
+
+    A alone is infinite between parallel rows, and its factors are then small.
+    """
+    dV, dP = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
+    on_theta, on_delta = np.zeros((2, len(probe.rows), 1))
+    y = np.sum(probe.rows * ahead.rows, axis=1)[:, None]
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
+        some, others, aim = source.part(i), probe.part(j), ahead.part(j)
+        qu, qv, c = _arguments(some, others)
+        K, by_c, by_qu, by_qv, A, B, turned, G = (
+            x.T for x in _kernel_and_curves(*np.broadcast_arrays(qu, qv, c))
+        )
+        m = (c * _inverse(qv)).T
+        p = aim.rows @ some.rows.T
+        dV[j] += (by_c * p + 2.0 * y[j] * by_qv) @ some.weights
+        p -= m * y[j]
+        pairs = others.weights @ some.weights.T
+        on_w = (A * p + B * y[j]) * pairs
+        on_theta[j] += _row_sums(pairs, B * p + G * y[j]) - _row_sums(on_w, m)
+        on_delta[j] += 2.0 * _row_sums(pairs, by_qv)
+        weight = aim.weights @ some.weights.T
+        if behind is not None:
+            move = behind.part(i)
+            weight += others.weights @ move.weights.T
+            z = others.rows @ move.rows.T
+            e = np.sum(some.rows * move.rows, axis=1)
+            dV[j] += (by_c * z + 2.0 * by_qu * e) @ some.weights + K @ move.weights
+            dP[j] += (pairs * by_c) @ move.rows
+            back = (c * _inverse(qu)).T
+            rest = 1.0 - m * back
+            rest[rest < 2.0**-48] = 0.0  # parallel, up to rounding
+            rest *= A
+            p = e - m * z
+            on_w += pairs * turned * e
+            skew = pairs * (rest * z - A * back * p)
+            on_w += skew
+            on_theta[j] += _row_sums(pairs, B * z + rest * (p + m * z)) - _row_sums(skew, m)
+        on_w += weight * by_c
+        on_theta[j] += 2.0 * _row_sums(weight, by_qv)
+        dP[j] += on_w @ some.rows
+    return dV, dP + on_theta * probe.rows + on_delta * ahead.rows
+
+
+def _inverse(q: Array) -> Array:
+    """1/q, and 0 where q is too small for it."""
+    return np.divide(1.0, q, out=np.zeros_like(q), where=q > 1e-300)
+
+
+def _row_sums(left: Array, right: Array) -> Array:
+    """The sums of the rows of left * right, as a column."""
+    return np.einsum("ij,ij->i", left, right)[:, None]
+
+
+def _expanded(_W: ArrayLike, _a: Given) -> tuple[_Nodes, float, float]:
+    raise ValueError("expand is True; expected False for an activation that is not homogeneous")
+
+
+# ---- rounding errors -----------------------------------------------------------------------------
+
+UNIT = 2.0**-53  # every operation is off by at most UNIT times its result
+
+
+def _roundings(source: _Nodes, probe: _Nodes) -> int:
+    """How many roundings a term of Σ_j <b_j, V_j> goes through after K, at most.
+
+    A tile adds up at most 4 SIDE columns, at least SIDE of them unless it is the last one.
+    """
+    columns = min(len(source.rows), 4 * SIDE) + 3 * (len(source.rows) // SIDE + 1)
+    return columns + probe.weights.size + 24
+
+
+KERNEL_ERROR = 1e-15  # of K°, in units of what _sum_error says; measured
+
+
+def _sum_error(source: _Nodes, probe: _Nodes, slack: int) -> float:
+    """Bound on the error of Σ_j <b_j, V_j> with V = _values(source, probe).
+
+    With d columns c is off by (d + slack) UNIT |u||v| and q by (d + slack) UNIT q; twice their
+    first-order effect is taken, which leaves room for the curvature of K°. K° itself is taken to
+    be off by KERNEL_ERROR sqrt(K°(q_u, q_u, q_u) + 1) sqrt(K°(q_v, q_v, q_v) + 1): that is 4 times
+    the worst error measured at 42 points, not proved.
+    """
+    unit = (source.rows.shape[1] + slack) * UNIT
+    left, right = (
+        np.sqrt(np.abs(_kernel(x.variances, x.variances, np.sqrt(x.variances) ** 2)) + 1.0)
+        @ np.abs(x.weights)
+        for x in (source, probe)
+    )
+    total = KERNEL_ERROR * float(left @ right)
+    relative = _roundings(source, probe) * UNIT
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
+        qu, qv, c = np.broadcast_arrays(*_arguments(source.part(i), probe.part(j)))
+        K, by_c, by_qv = _kernel_and_slopes(qu, qv, c)
+        by_qu = _kernel_and_slopes(qv, qu, c)[2]
+        error = np.abs(by_c) * np.sqrt(qu) * np.sqrt(qv) + np.abs(by_qu) * qu + np.abs(by_qv) * qv
+        error = 2.0 * unit * error + relative * np.abs(K)
+        total += float(np.vdot(np.abs(probe.weights[j]), error.T @ np.abs(source.weights[i])))
+    return 1.001 * total + 1e-300

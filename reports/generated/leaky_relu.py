@@ -15,29 +15,53 @@ For x ~ N(0, I) and networks that are means over their nodes, f(x) = (1/N) Σ_i 
 
     κ(ρ) = \frac{9801 \rho \arcsin{\left(\rho \right)}}{20000 \pi} + \frac{10201 \rho}{40000} + \frac{9801 \sqrt{1 - \rho^{2}}}{20000 \pi}
     κ'(ρ) = \frac{9801 \arcsin{\left(\rho \right)}}{20000 \pi} + \frac{10201}{40000}
+    κ''(ρ) = \frac{9801}{20000 \pi \sqrt{1 - \rho^{2}}}
+    K(s, t) = \mathbb{E}\, σ(X + s) σ(Y + t)  with X = <u, x>, Y = <v, x>, c = \mathbb{E}\, X Y
+    \partial_c K = \mathbb{E}\, σ'(X + s) σ'(Y + t)
+    \partial_{q_v} K = \tfrac{1}{2} \mathbb{E}\, σ(X + s) σ''(Y + t)
+    \partial_t K = \mathbb{E}\, σ(X + s) σ'(Y + t)
 
 `loss` is L, (S0) in symcomp's theory, the squares of several outputs added; `simplified` is F,
 (S1), for a target of mean weight μ and E|w|^2 = τ^2. Both are this project's reconstruction.
+Real numbers of any kind, float32 among them, are computed in float64.
 
 Conventions: a zero row has correlation 0 with every row, and its gradient is the mean of its
-one-sided derivatives: σ'(0) is the mean of both slopes. Between parallel or opposite rows the
-gradient is its limit, along the row; rows with directions that agree to 2^-49 count as parallel.
+one-sided derivatives: σ'(0) is the mean of both slopes. Its second derivatives are such means
+too: between K's two rows κ'(0) times the unit matrix, and 0 in one row twice; |θ|² κ(1) keeps its
+own. Between parallel or opposite rows the gradient is its limit, along the row; rows with
+directions that agree to 2^-49 count as parallel. The second derivative is its limit there as
+well: κ'' sqrt(1 - ρ²) is bounded, and κ'' comes with two factors of the size of sqrt(1 - ρ²).
 
 Accuracy: κ within 4 ulp of its greatest value and κ' within 4 ulp. That is twice the worst error
 that was measured at 2080 correlations, ±1 and ±(1 - 10^-k) for k <= 16 among them, rounded up to
-a power of 2.
+a power of 2. In the same sense κ'' is within 4 ulp.
+
+Biases s_i and t_j make the nodes σ(<w_i, x> + s_i) and σ(<θ_j, x> + t_j); K(s, t) then takes the
+place of K. Rows shorter than 1e-60 count as 0 there, and the derivatives at a zero row without
+bias are the means of the one-sided ones. Entries and biases stay below 1e60 then; SciPy is
+needed.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Target", "kernel", "loss", "loss_and_grad", "simplified", "simplified_and_grad"]
+__all__ = [
+    "Target",
+    "hessian_vector_product",
+    "kernel",
+    "loss",
+    "loss_and_grad",
+    "simplified",
+    "simplified_and_grad",
+    "simplified_hessian_vector_product",
+]
 
 Array = NDArray[np.float64]
+Given = ArrayLike | None  # what may be left out
 
 TILE = 1 << 16  # pairs of rows treated at a time, so that their buffers stay in a core's cache
 SIDE = 256  # at most so many rows of the network whose gradient is asked for, 4 SIDE of the other
@@ -94,6 +118,13 @@ def _slope(t: _Tile) -> None:
     """κ' = (9801*angle/pi + 200)/20000."""
     np.multiply(t.angle, 0.15598775972436663, out=t.slope)
     t.slope += 0.01
+
+
+def _curve(t: _Tile, curve: Array) -> None:
+    """κ'' = 9801/(20000*pi*sine)."""
+    curve.fill(0.15598775972436663)
+    np.divide(curve, t.sine, out=curve, where=t.sine > 0.0)
+    curve[t.sine == 0.0] = 0.0  # infinite there; by convention
 
 
 def _correlation(rho: ArrayLike) -> tuple[Array, Array]:
@@ -165,11 +196,11 @@ def _mean_node(tau: float, mu: Array) -> tuple[_Nodes, float]:
 NEAR = 2.0**-20  # 1 - |ρ| below which rounding in ρ would blur the angle
 
 
-def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes) -> None:
-    """Angles between almost parallel rows, from the chord: |u ∓ v|² + gap = 4 sin²(angle/2)."""
-    if max(t.rho.max(), -t.rho.min()) < 1.0 - NEAR:
+def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes, zone: float) -> None:
+    """Angles where 1 - |ρ| <= zone, from the chord: |u ∓ v|² + gap = 4 sin²(angle/2)."""
+    if max(t.rho.max(), -t.rho.min()) < 1.0 - zone:
         return
-    near = np.argwhere(np.abs(t.rho) >= 1.0 - NEAR)
+    near = np.argwhere(np.abs(t.rho) >= 1.0 - zone)
     for start in range(0, len(near), SIDE):
         j, i = near[start : start + SIDE].T
         sign = np.sign(t.rho[j, i])
@@ -182,7 +213,7 @@ def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes) -> None:
         t.angle[j, i] = np.where(sign > 0.0, np.pi - turn, turn)
 
 
-def _pairs(source: _Nodes, probe: _Nodes, sharp: bool) -> Iterator[tuple[_Tile, slice, slice]]:
+def _pairs(source: _Nodes, probe: _Nodes, zone: float) -> Iterator[tuple[_Tile, slice, slice]]:
     """The tiles of source x probe with their correlations and angles, and where they lie."""
     tiles = _tiles(len(source.rows), len(probe.rows))
     memory = np.empty((6, max(_size(i) * _size(j) for i, j in tiles)))
@@ -194,8 +225,8 @@ def _pairs(source: _Nodes, probe: _Nodes, sharp: bool) -> Iterator[tuple[_Tile, 
         t.rho *= some.inverse
         t.rho *= others.inverse[:, None]
         _angles(t)
-        if sharp:
-            _sharpen(t, some, others)
+        if zone:
+            _sharpen(t, some, others, zone)
         yield t, i, j
 
 
@@ -206,7 +237,7 @@ def _size(some: slice) -> int:
 def _entries(source: _Nodes, probe: _Nodes) -> Array:
     """K(w_i, θ_j)."""
     K = np.empty((len(source.rows), len(probe.rows)))
-    for t, i, j in _pairs(source, probe, sharp=True):
+    for t, i, j in _pairs(source, probe, zone=NEAR):
         _kappa(t)
         np.multiply(source.radii[i, None] ** DEGREE, probe.radii[j] ** DEGREE, out=K[i, j])
         K[i, j] *= t.kappa.T
@@ -217,7 +248,7 @@ def _values(source: _Nodes, probe: _Nodes) -> Array:
     """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
     mass = source.weights * source.radii[:, None] ** DEGREE
     V = np.zeros((len(probe.rows), mass.shape[1]))
-    for t, i, j in _pairs(source, probe, sharp=False):
+    for t, i, j in _pairs(source, probe, zone=0.0):
         _kappa(t)
         V[j] += t.kappa @ mass[i]
     return V * probe.radii[:, None] ** DEGREE
@@ -234,7 +265,7 @@ def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
     push = probe.weights * probe.radii[:, None] ** (DEGREE - 1)
     product = np.multiply if push.shape[1] == 1 else np.matmul  # an outer product, slow in BLAS
     V, P = np.zeros((len(probe.rows), mass.shape[1])), np.zeros(probe.rows.shape)
-    for t, i, j in _pairs(source, probe, sharp=True):
+    for t, i, j in _pairs(source, probe, zone=NEAR):
         _kappa(t)
         _slope(t)
         V[j] += t.kappa @ mass[i]
@@ -251,73 +282,133 @@ def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
 class Target:
     """A target network prepared once; stands wherever W does.
 
-    W is (N, d), a is (N,) or (N, k), default ones; both are copied. Computes here, in tiles, the
-    term N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), which takes O(N² d) time. Raises ValueError as loss does.
+    W is (N, d), a is (N,) or (N, k), default ones, s is (N,). `energy` is
+    N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), known up to ±energy_error, and so is every loss with this
+    target; gradients do not depend on it.
+
+    expand=False: summed over all pairs in tiles, which takes O(N² d) time; energy_error is 0.0,
+    rounding apart. W, a and s are copied.
+    expand=True: enclosed by means of moments in O(N d²) time and O(N + k d²) memory; energy_error
+    is a rigorous bound, rounding included. W is not copied if it is an array or memory map of
+    float32 or float64 (whose rows are zero or of lengths within 2^±400): leave it unchanged then.
+    Raises ValueError as loss does, and for biases or an activation that is not homogeneous where
+    expand is True.
     """
 
-    def __init__(self, W: ArrayLike, a: ArrayLike | None = None) -> None:
-        """Copy, check and sum."""
-        rows = np.array(_matrix("W", W))
+    def __init__(
+        self, W: ArrayLike, a: Given = None, s: Given = None,
+        *, expand: bool = False,
+    ) -> None:
+        """Check and sum."""
+        self.energy_error = 0.0
+        if expand:
+            if s is not None:
+                raise ValueError("s is given and expand is True; expected one of both")
+            self.nodes, self.energy, self.energy_error = _expanded(W, a)
+            self.rows = self.nodes.rows
+            return
+        rows = self.rows = np.array(_matrix("W", W))
         weights = _weights("a", a, len(rows))
+        if s is not None:
+            self.nodes, self.energy = _biased_target(rows, weights, s)
+            return
         self.nodes = _nodes("W", rows, np.ones((len(rows), 1)) if weights is None else weights)
         self.energy = _energy(self.nodes)
 
 
-def kernel(U: ArrayLike, V: ArrayLike) -> Array:
+def kernel(
+    U: ArrayLike, V: ArrayLike, s: Given = None, t: Given = None
+) -> Array:
     """K(u_i, v_j) of the rows of U (m, d) and V (n, d): shape (m, n), float64.
 
+    With biases s (m,) and t (n,): E σ(<u_i, x> + s_i) σ(<v_j, x> + t_j).
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
     left = _matrix("U", U)
     right = _matrix("V", V, left.shape[1])
+    if s is not None or t is not None:
+        return _biased_kernel(left, right, s, t)
     return _entries(
         _nodes("U", left, np.ones((len(left), 1))), _nodes("V", right, np.ones((len(right), 1)))
     )
 
 
+@overload
 def loss(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
-) -> float:
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    return_error: Literal[False] = False,
+    *, s: Given = None, t: Given = None,
+) -> float: ...
+@overload
+def loss(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    *, return_error: Literal[True], s: Given = None, t: Given = None,
+) -> tuple[float, float]: ...
+def loss(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    return_error: bool = False,
+    *, s: Given = None, t: Given = None,
+) -> float | tuple[float, float]:
     """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
 
-    W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones. Real
-    numbers of any kind, computed in float64. Without a Target the cost is O((N + M)² d).
+    W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones; biases
+    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. Without a
+    Target the cost is O((N + M)² d).
+    return_error: gives (L, bound) with |computed L - exact L| <= bound for the arguments as they
+    are in float64; `_sum_error` says what the bound rests on. There is none with biases.
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
+    if _has_biases(W, s, t):
+        return _biased_loss(W, Theta, a, b, s, t, return_error)[0]
     nodes, energy, probe = _networks(W, Theta, a, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    known = W.energy_error if isinstance(W, Target) else 0.0
+    return (value, _error(nodes, probe, 8, known)) if return_error else value
 
 
 def loss_and_grad(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
-) -> tuple[float, Array, Array]:
-    """L with its gradients in Theta (M, d) and b; arguments and errors as in loss.
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    *, s: Given = None, t: Given = None,
+) -> tuple[float, Array, Array] | tuple[float, Array, Array, Array]:
+    """L with its gradients in Theta (M, d), in b and, where t is given, in t (M,).
 
-    The gradient in b has b's shape; for the default b that is (M,), or (M, k) where k > 1.
+    Arguments and errors as in loss. The gradient in b has b's shape; for the default b that is
+    (M,), or (M, k) where k > 1.
     """
+    if _has_biases(W, s, t):
+        value, by_theta, by_b, by_t = _biased_loss(W, Theta, a, b, s, t)
+        by_b = by_b.reshape(_shape(b, by_b))
+        return (value, by_theta, by_b) if t is None else (value, by_theta, by_b, by_t)
     nodes, energy, probe = _networks(W, Theta, a, b)
     value, by_theta, by_b = _value_and_grad(nodes, energy, probe)
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
-def simplified(tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None) -> float:
+@overload
+def simplified(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None,
+    return_error: Literal[False] = False,
+) -> float: ...
+@overload
+def simplified(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None,
+    *, return_error: Literal[True],
+) -> tuple[float, float]: ...
+def simplified(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None, return_error: bool = False,
+) -> float | tuple[float, float]:
     """F, the limit of L for many target nodes of mean mu and E|w|² = tau² (S1), at least 0.
 
-    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones.
+    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones. return_error as in loss.
     Raises ValueError for a wrong shape or value, NaN, infinity or entries that are not real.
     """
     nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    return (value, _error(nodes, probe, 48)) if return_error else value
 
 
 def simplified_and_grad(
-    tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None
 ) -> tuple[float, Array, Array]:
     """F with its gradients in Theta (M, d) and b (M,); arguments and errors as in simplified."""
     nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
@@ -325,9 +416,69 @@ def simplified_and_grad(
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
+def hessian_vector_product(
+    W: ArrayLike | Target, Theta: ArrayLike, dTheta: ArrayLike, db: Given = None, a: Given = None,
+    b: Given = None,
+) -> tuple[Array, Array]:
+    """The second derivative of L at (Theta, b) applied to a direction: (hTheta (M, d), hb like b).
+
+    The direction is dTheta (M, d) and db like b, default zeros: the product is the derivative at
+    t = 0 of the gradients at (Theta + t dTheta, b + t db). Other arguments as in loss; the cost
+    is that of some three gradients, some eight where σ is not homogeneous. What counts as the
+    second derivative where there is none stands at the head of this module. Raises ValueError as
+    loss does, and where the product leaves the range of float64, next to zero rows.
+    """
+    nodes, probe = _two_networks(W, Theta, a, b)
+    move = _move(probe, dTheta, db)
+    by_theta, by_b = _product(nodes, probe, move)
+    return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
+
+
+def simplified_hessian_vector_product(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, dTheta: ArrayLike, db: Given = None,
+    b: Given = None,
+) -> tuple[Array, Array]:
+    """The same of F, (hTheta (M, d), hb (M,)); arguments as in simplified and above."""
+    nodes, _, probe = _simplified_networks(tau, mu, Theta, b)
+    move = _move(probe, dTheta, db)
+    by_theta, by_b = _product(nodes, probe, move)
+    return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
+
+
+def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
+    """The direction, checked."""
+    M, k = probe.weights.shape
+    rows = _matrix("dTheta", dTheta, probe.rows.shape[1])
+    if len(rows) != M:
+        raise ValueError(f"dTheta has shape {rows.shape}; expected {probe.rows.shape}, as Theta")
+    _require_finite("dTheta", rows)
+    weights = _weights("db", db, M)
+    weights = np.zeros((M, k)) if weights is None else weights
+    if weights.shape[1] != k:
+        raise ValueError(f"db has {weights.shape[1]} outputs; expected {k}, as many as b")
+    return _Move(rows, weights / M)
+
+
+def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
+    """The derivatives of both gradients, as _value_and_grad has them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        own, own_pulls = _tangents(probe, probe, move, move)
+        cross, cross_pulls = _tangents(target, probe, None, move)
+        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+    if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
+        raise ValueError("Theta has rows so short or long that the second derivative overflows")
+    return by_theta, by_b
+
+
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
     values = _values(probe, probe) - 2.0 * _values(target, probe)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+
+
+def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
+    """A bound on the error of _value; known is that of an energy by moments, 0 for a sum."""
+    cross, own = (_sum_error(*pair, slack) for pair in ((target, probe), (probe, probe)))
+    return (known or _sum_error(target, target, slack)) + 2.0 * cross + own
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
@@ -353,13 +504,23 @@ def _energy(nodes: _Nodes) -> float:
 
 
 def _networks(
-    W: ArrayLike | Target, Theta: ArrayLike, a: ArrayLike | None, b: ArrayLike | None
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given
 ) -> tuple[_Nodes, float, _Nodes]:
     """The target's nodes and energy, and the nodes of the other network."""
+    nodes, probe = _two_networks(W, Theta, a, b)
+    return nodes, W.energy if isinstance(W, Target) else _energy(nodes), probe
+
+
+def _two_networks(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given
+) -> tuple[_Nodes, _Nodes]:
+    """The nodes of the target and of the other network."""
     outer_a: Array | None
     if isinstance(W, Target):
         if a is not None:
             raise ValueError("a is given beside a Target; expected it inside, as Target(W, a)")
+        if not isinstance(W.nodes, _Nodes):
+            raise ValueError("W is a Target with biases; expected one without for this function")
         rows, outer_a = W.nodes.rows, W.nodes.weights
     else:
         rows = _matrix("W", W)
@@ -375,14 +536,11 @@ def _networks(
             f"b has {outer_b.shape[1]} outputs; expected {outer_a.shape[1]}, as many as a"
         )
     probe = _nodes("Theta", theta, outer_b)
-    if isinstance(W, Target):
-        return W.nodes, W.energy, probe
-    nodes = _nodes("W", rows, outer_a)
-    return nodes, _energy(nodes), probe
+    return W.nodes if isinstance(W, Target) else _nodes("W", rows, outer_a), probe
 
 
 def _simplified_networks(
-    tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given
 ) -> tuple[_Nodes, float, _Nodes]:
     """The simplified target's node and energy, and the nodes of the other network."""
     scale, mean = _real("tau", tau), _real("mu", mu)
@@ -402,7 +560,7 @@ def _simplified_networks(
     return *_mean_node(float(scale), mean), _nodes("Theta", theta, weights)
 
 
-def _shape(b: ArrayLike | None, by_b: Array) -> tuple[int, ...]:
+def _shape(b: Given, by_b: Array) -> tuple[int, ...]:
     """The shape of the gradient in b, whose default is (M,) for one output."""
     if b is not None:
         return np.shape(b)
@@ -419,7 +577,7 @@ def _matrix(name: str, value: ArrayLike, d: int | None = None) -> Array:
     return X
 
 
-def _weights(name: str, value: ArrayLike | None, n: int) -> Array | None:
+def _weights(name: str, value: Given, n: int) -> Array | None:
     """Outer weights as (n, k)."""
     if value is None:
         return None
@@ -443,3 +601,590 @@ def _real(name: str, value: ArrayLike) -> Array:
 def _require_finite(name: str, X: Array) -> None:
     if not np.isfinite(X).all():
         raise ValueError(f"{name} contains NaN or infinity; expected finite numbers")
+
+
+# ---- biases: K = E σ(X + s) σ(Y + t) -------------------------------------------------------------
+
+LEVEL = 0.0
+SLOPE = 0.01
+KNOTS = ((0.0, 0.99),)  # pairs (τ, c): σ(x) = LEVEL + SLOPE x + Σ c (x - τ)_+
+
+
+class _Pairs(NamedTuple):
+    """The pairs of two sets of rows."""
+
+    ru: Array  # (m, 1), lengths, at least SHORTEST
+    rv: Array  # (1, n)
+    rho: Array  # (m, n), correlations
+    below: Array  # 1 - ρ
+    above: Array  # 1 + ρ
+    gap: Array  # rv - ru
+
+
+SHORTEST = 1e-60
+
+
+def _pairs_of(left: "_Biased", right: "_Biased") -> _Pairs:
+    """Small angles from the chord, |u ∓ v|² = 2 (1 ∓ ρ), since ρ alone would blur them."""
+    ru = np.maximum(left.lengths[:, None], SHORTEST)
+    rv = np.maximum(right.lengths[None, :], SHORTEST)
+    units, others = left.rows / ru, right.rows / rv.T
+    rho = np.clip(units @ others.T, -1.0, 1.0)
+    below, above, gap = 1.0 - rho, 1.0 + rho, rv - ru
+    near = np.argwhere(np.abs(rho) > 1.0 - 2.0**-20)
+    for start in range(0, len(near), SIDE):
+        i, j = near[start : start + SIDE].T
+        sign = np.sign(rho[i, j])[:, None]
+        small = 0.5 * np.sum((units[i] - sign * others[j]) ** 2, axis=1)
+        small[small < 2.0**-99] = 0.0  # the same direction, up to rounding
+        below[i, j] = np.where(sign[:, 0] > 0.0, small, 2.0 - small)
+        above[i, j] = np.where(sign[:, 0] > 0.0, 2.0 - small, small)
+        v, w = sign * right.rows[j], left.rows[i]
+        gap[i, j] = np.sum((v - w) * (v + w), axis=1) / (ru[i, 0] + rv[0, j])
+    return _Pairs(ru, rv, rho, np.maximum(below, 1e-40), np.maximum(above, 1e-40), gap)
+
+
+def _difference(p: _Pairs, s: Array, t: Array) -> Array:
+    """s/ru - t/rv for ρ >= 0, s/ru + t/rv for ρ < 0: small between nodes that almost coincide."""
+    t = np.where(p.rho < 0.0, -t, t)
+    h, k = s / p.ru, t / p.rv
+    plain = h - k
+    plain[np.abs(plain) < 2.0**-49 * (np.abs(h) + np.abs(k))] = 0.0
+    close = (s - t) / p.ru + (t / p.ru) * (p.gap / p.rv)
+    return np.where(np.abs(p.gap) < 0.5 * p.ru, close, plain)
+
+def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Array]:
+    return _of_pairs(_pairs_of(left, right), left.biases[:, None], right.biases[None, :])
+
+
+def _of_pairs(p: _Pairs, s: Array, t: Array) -> tuple[Array, Array, Array, Array]:
+    """K and its derivatives in c, q_v and t: E σ' σ', E σ σ''/2 and E σ σ'."""
+    root = np.sqrt(p.below * p.above)
+    turn, small = np.where(p.rho < 0.0, -1.0, 1.0), np.minimum(p.below, p.above)
+    K, by_c, by_qv, by_t = np.zeros((4, *p.rho.shape))
+    for knot, jump in KNOTS:
+        h = (s - knot) / p.ru
+        for other, factor in KNOTS:
+            k, both = (t - other) / p.rv, jump * factor
+            difference = _difference(p, s - knot, t - other)
+            probability, moment = _orthants(h, k, difference, p.rho, p.below, p.above)
+            z = (difference + small * turn * k) / root  # (h - ρ k)/sqrt(1 - ρ²)
+            w = turn * (small * h - difference) / root  # (k - ρ h)/sqrt(1 - ρ²)
+            K += both * p.ru * p.rv * moment
+            by_c += both * probability
+            by_qv += both * 0.5 * _density(k) * (p.ru / p.rv) * root * _ramp(z)
+            mean = h * probability + _density(h) * _normal(w) + p.rho * _density(k) * _normal(z)
+            by_t += both * p.ru * np.maximum(mean, 0.0)
+    # The line SLOPE x + LEVEL against itself and against the knots.
+    line_u, line_v = LEVEL + SLOPE * s, LEVEL + SLOPE * t
+    mean_u, mean_v, rise_u, rise_v = np.zeros_like(s), np.zeros_like(t), 0.0 * s, 0.0 * t
+    for knot, jump in KNOTS:
+        h, k = (s - knot) / p.ru, (t - knot) / p.rv
+        mean_u, mean_v = mean_u + jump * p.ru * _ramp(h), mean_v + jump * p.rv * _ramp(k)
+        rise_u, rise_v = rise_u + jump * _normal(h), rise_v + jump * _normal(k)
+        by_t += SLOPE * jump * _density(k) * p.rho * p.ru
+        by_qv += 0.5 * jump * _density(k) / p.rv * (line_u - SLOPE * p.rho * p.ru * k)
+    K += line_u * mean_v + mean_u * line_v + line_u * line_v
+    K += p.ru * p.rv * p.rho * SLOPE * (rise_u + rise_v + SLOPE)
+    by_c += SLOPE * (rise_u + rise_v + SLOPE)
+    by_t += line_u * (rise_v + SLOPE) + mean_u * SLOPE
+    return K, by_c, by_qv, by_t
+
+
+def _normal(x: Array) -> Array:
+    """Φ(x)."""
+    tail = _density(x) * _mills(x)
+    return np.where(x > 0.0, 1.0 - tail, tail)
+
+
+def _mills(x: Array) -> Array:
+    """Φ(-|x|)/φ(x), to a few ulp."""
+    from scipy.special import erfcx  # needed with biases alone
+
+    return np.sqrt(0.5 * np.pi) * np.asarray(erfcx(np.sqrt(0.5) * np.abs(x)))
+
+
+def _density(x: Array) -> Array:
+    """φ(x)."""
+    return np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi)
+
+
+def _ramp(x: Array) -> Array:
+    """G(x) = E (Z + x)_+ = φ(x) + x Φ(x) = x + G(-x)."""
+    tail = _density(x) * (1.0 - np.abs(x) * _mills(x))
+    return np.where(x > 0.0, x, 0.0) + np.maximum(tail, 0.0)
+
+
+def _orthants(
+    h: Array, k: Array, difference: Array, rho: Array, below: Array, above: Array
+) -> tuple[Array, Array]:
+    """Φ₂(h, k; ρ) = P(X > -h, Y > -k) and E (X + h)_+ (Y + k)_+ in unit variances.
+
+    ∂/∂ρ of the second is the first, whose own is the density φ₂: Taylor's formula at ρ = 0 gives
+
+        Φ₂ = Φ(h) Φ(k) + ∫ φ₂(r) dr,  E = G(h) G(k) + ρ Φ(h) Φ(k) + ∫ (ρ - r) φ₂(r) dr,
+
+    r from 0 to ρ and G(h) = E (Z + h)_+. What would lose digits that way is done by `_tails`.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    product, squares = h * k, 0.5 * (h * h + k * k)
+    first, second = np.zeros_like(rho), np.zeros_like(rho)
+    for node, weight in zip(0.5 + 0.5 * nodes, weights / (4.0 * np.pi), strict=True):
+        r = node * rho
+        rest = 1.0 - r * r
+        density = weight * np.exp((r * product - squares) / rest) / np.sqrt(rest)
+        first += density
+        second += (1.0 - node) * density
+    start, means = _normal(h) * _normal(k), _ramp(h) * _ramp(k)
+    second = means + second * rho**2
+    probability, moment = start + first * rho, second + rho * start
+    lost = (probability < 0.0625 * start) | (moment < 0.0625 * second)
+    lost |= (np.abs(rho) > 0.75) | (np.minimum(h, k) < -5.0)
+    everything = np.broadcast_arrays(h, k, difference, rho, below, above)
+    at = np.argwhere(lost)
+    for begin in range(0, len(at), SIDE):
+        here = tuple(at[begin : begin + SIDE].T)
+        probability[here], moment[here] = _tails(*(x[here] for x in everything))
+    return probability, moment
+
+
+def _tails(
+    h: Array, k: Array, difference: Array, rho: Array, below: Array, above: Array
+) -> tuple[Array, Array]:
+    """The same with Taylor's formula at ρ = -1 if ρ < 0, so that every term is positive.
+
+    φ₂ dr = exp(-(m² + y²)/2) sech(x) dx/2π with r = tanh x, y = a e^x - b e^-x, m = max(|h|, |k|),
+    a = |h - k|/2, b = |h + k|/2; what is below 2e-16 of the peak is cut off at either end.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    nodes, weights = 0.5 + 0.5 * nodes, 0.5 * weights
+    negative, cut = rho < 0.0, 74.0
+    furthest = np.clip(np.maximum(np.abs(h), np.abs(k)), 0.0, 40.0)
+    size = np.minimum(np.abs(difference), 80.0)
+    a = np.maximum(0.5 * np.where(negative, np.minimum(np.abs(h - k), 80.0), size), 1e-100)
+    b = np.maximum(0.5 * np.where(negative, size, np.minimum(np.abs(h + k), 80.0)), 1e-100)
+    t = np.minimum(np.sqrt(above / below), (np.sqrt(cut) + np.sqrt(cut + 4.0 * a * b)) / (2.0 * a))
+    end = np.minimum(a * t - b / t, 0.0)
+    fall = np.sqrt(end * end + cut)
+    length = np.log(0.5 * t * (fall + np.sqrt(fall * fall + 4.0 * a * b)) / b)
+    length = np.clip(length, 0.0, np.where(negative, 38.0, np.log(np.maximum(t, 1.0))))
+    edges, sizes = np.array([0.0, 0.06, 0.2, 0.5]), np.array([0.06, 0.14, 0.3, 0.5])
+    places = (edges[:, None] + sizes[:, None] * nodes).ravel()  # dense where sech(x) is large
+    steps = (sizes[:, None] * weights).ravel()
+    places = np.where(negative[:, None], places, 1.0 - places)
+    ratio = np.exp(places * length[:, None]) / t[:, None]  # e^-x
+    y = a[:, None] / ratio - b[:, None] * ratio
+    density = np.exp(-0.5 * (furthest[:, None] ** 2 + y * y)) / (ratio + 1.0 / ratio)
+    density *= steps * length[:, None] / np.pi
+    probability = np.sum(density, axis=1)
+    moment = np.sum(density * (above[:, None] - 2.0 / (1.0 + ratio * ratio)), axis=1)
+    # At ρ = -1 both are integrals over [-h, k], where the exponential is flat by quadrature.
+    width, low = np.where(negative, np.maximum(difference, 0.0), 0.0), np.minimum(h, k)
+    flat = width * (width + 2.0 * np.abs(low)) < 30.0
+    step = np.where(flat, width, 0.0)[:, None] * nodes
+    inside = np.exp(low[:, None] * step - 0.5 * step * step) * (weights * _density(low)[:, None])
+    rest = _normal(-np.maximum(h, k))
+    mass = np.where(low > 0.0, 1.0 - _normal(-low) - rest, _normal(low) - rest)
+    area = (h * k - 1.0) * mass + h * _density(k) + k * _density(h)
+    mass = np.where(flat, width * inside.sum(axis=1), mass)
+    area = np.where(flat, width * np.sum(inside * step * (width[:, None] - step), axis=1), area)
+    start = np.where(negative, mass, _normal(h) * _normal(k))
+    first = np.where(negative, area + above * mass, _ramp(h) * _ramp(k) + rho * start)
+    return start + probability, first + moment
+
+
+# ---- sums over pairs of nodes with biases --------------------------------------------------------
+
+
+class _Biased(NamedTuple):
+    """Nodes a_i σ(<w_i, x> + s_i)."""
+
+    rows: Array  # (n, d)
+    lengths: Array  # (n,), |w_i|
+    biases: Array  # (n,)
+    weights: Array  # (n, k), a_i / n
+
+    def part(self, some: slice) -> "_Biased":
+        """Some of the nodes."""
+        return _Biased(*(x[some] for x in self))
+
+
+def _biased(name: str, X: Array, letter: str, given: Given, weights: Array) -> _Biased:
+    biases = np.zeros(len(X)) if given is None else _real(letter, given)
+    if biases.shape != (len(X),):
+        raise ValueError(f"{letter} has shape {biases.shape}; expected ({len(X)},)")
+    for each, values in ((name, X), (letter, biases)):
+        _require_finite(each, values)
+        if not np.abs(values).max() < 1e60:
+            found = np.abs(values).max()
+            raise ValueError(f"{each} reaches {found:.3g}; expected below 1e60 with biases")
+    lengths = np.sqrt(np.einsum("ij,ij->i", X, X))
+    return _Biased(X, lengths, biases, weights / len(X))
+
+
+def _biased_sums(source: _Biased, probe: _Biased) -> tuple[Array, Array, Array]:
+    """V_j = Σ_i a_i K_ij, (M, k), and Σ_i <a_i, b_j> times ∂K_ij/∂θ_j, (M, d), or ∂K_ij/∂t_j.
+
+    ∂K/∂θ = (∂K/∂c) w + 2 (∂K/∂q_v) θ.
+    """
+    V = np.zeros((len(probe.rows), source.weights.shape[1]))
+    P, D = np.zeros(probe.rows.shape), np.zeros(len(probe.rows))
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
+        some, others = source.part(i), probe.part(j)
+        K, by_c, by_qv, by_t = _shifted(some, others)
+        pairs = some.weights @ others.weights.T
+        V[j] += K.T @ some.weights
+        P[j] += (pairs * by_c).T @ some.rows
+        P[j] += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
+        D[j] += np.sum(pairs * by_t, axis=0)
+    return V, P, D
+
+
+def _biased_kernel(U: Array, V: Array, s: Given, t: Given) -> Array:
+    left = _biased("U", U, "s", s, np.ones((len(U), 1)))
+    right = _biased("V", V, "t", t, np.ones((len(V), 1)))
+    K = np.empty((len(U), len(V)))
+    for i, j in _tiles(*K.shape):
+        K[i, j] = _shifted(left.part(i), right.part(j))[0]
+    return K
+
+
+def _biased_target(W: Array, a: Array | None, s: ArrayLike) -> tuple[_Biased, float]:
+    """The nodes and Σ_ij <a_i, a_j> K_ij; pairs in different blocks are visited once."""
+    nodes = _biased("W", W, "s", s, np.ones((len(W), 1)) if a is None else a)
+    total, side = 0.0, 64
+    for start in range(0, len(W), side):
+        here = nodes.part(slice(start, start + side))
+        total += float(np.vdot(here.weights, _biased_sums(here, here)[0]))
+        if start:
+            before = nodes.part(slice(0, start))
+            total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here)[0]))
+    return nodes, total
+
+
+def _has_biases(W: ArrayLike | Target, s: Given, t: Given) -> bool:
+    inside = isinstance(W, Target) and isinstance(W.nodes, _Biased)
+    return inside or s is not None or t is not None
+
+
+def _biased_loss(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given, s: Given, t: Given,
+    return_error: bool = False,
+) -> tuple[float, Array, Array, Array]:
+    """L and its gradients in Theta, in b as (M, k), and in t."""
+    if return_error:
+        raise ValueError("return_error is given with biases; expected networks without")
+    outer_b = None if b is None else _weights("b", b, len(np.atleast_1d(np.asarray(b))))
+    if not isinstance(W, Target):
+        rows = _matrix("W", W)
+        if a is None and outer_b is not None:
+            a = np.ones((len(rows), outer_b.shape[1]))
+        W = Target(rows, a, s)
+    elif a is not None or s is not None:
+        raise ValueError("a or s is given beside a Target; expected both inside, Target(W, a, s)")
+    source, k = W.nodes, W.nodes.weights.shape[1]
+    if not isinstance(source, _Biased):
+        rows = np.asarray(W.rows, dtype=np.float64)  # a target by moments may hold float32
+        source = _biased("W", rows, "s", None, source.weights * len(rows))
+    theta = _matrix("Theta", Theta, source.rows.shape[1])
+    outer_b = np.ones((len(theta), k)) if b is None else _weights("b", b, len(theta))
+    if outer_b is None or outer_b.shape[1] != k:
+        found = 0 if outer_b is None else outer_b.shape[1]
+        raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
+    probe = _biased("Theta", theta, "t", t, outer_b)
+    own, cross = _biased_sums(probe, probe), _biased_sums(source, probe)
+    by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
+    value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
+    return max(value, 0.0), by_theta, by_b / len(theta), by_t
+
+
+# ---- second derivatives --------------------------------------------------------------------------
+
+
+class _Move(NamedTuple):
+    """A direction in which a network moves."""
+
+    rows: Array  # (n, d)
+    weights: Array  # (n, k), over n as in _Nodes
+
+    def part(self, some: slice) -> "_Move":
+        """That of some of the rows."""
+        return _Move(self.rows[some], self.weights[some])
+
+
+WIDE = 2.0**-7  # the same for second derivatives, of which κ' is a factor and not its integral
+
+
+def _power(radii: Array, n: int) -> Array:
+    """r^n as a column; negative powers of 0 count as 0."""
+    if n >= 0:
+        return radii[:, None] ** n
+    out = np.zeros_like(radii)
+    return np.power(radii, float(n), out=out, where=radii > 0.0)[:, None]
+
+
+def _tangents(
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move
+) -> tuple[Array, Array]:
+    """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
+
+    With u = w/R, v = θ/r, s = <u - ρ v, δ>, q = <v - ρ u, ε> and E = k κ - ρ κ', a pair of unit
+    weights adds to the derivative of R^k r^{k-1} (κ' u + E v)
+
+        R^k r^{k-2} [(κ'' s + (k-1) κ' <v, δ>) u + E (δ - <v, δ> v)
+                     + ((k-1) (E <v, δ> + κ' s) - ρ κ'' s) v]
+        + R^{k-1} r^{k-1} [(κ'' q + (k-1) κ' <u, ε>) u + κ' ε
+                           + (k E <u, ε> + (k-1) κ' q - ρ κ'' q) v].
+    """
+    k, v = DEGREE, probe.rows * probe.inverse[:, None]
+    lean = np.sum(v * ahead.rows, axis=1)[:, None]
+    mass = source.weights * _power(source.radii, k)
+    push = probe.weights * _power(probe.radii, k - 1)
+    bent = probe.weights * _power(probe.radii, k - 2)
+    pushed = ahead.weights * _power(probe.radii, k - 1)
+    dV, dP = np.zeros((len(v), mass.shape[1])), np.zeros(v.shape)
+    along, across = np.zeros((len(v), 1)), np.zeros((len(v), 1))
+    for t, i, j in _pairs(source, probe, zone=WIDE):
+        curve = np.empty_like(t.rho)
+        _kappa(t)
+        _slope(t)
+        _curve(t, curve)
+        u = source.rows[i] * source.inverse[i, None]
+        radial = k * t.kappa
+        radial -= t.rho * t.slope
+        s = ahead.rows[j] @ u.T
+        s -= t.rho * lean[j]
+        pairs = bent[j] @ mass[i].T
+        bend = curve * s
+        on_u = (bend + (k - 1) * lean[j] * t.slope) * pairs
+        s *= t.slope
+        across[j] += _row_sums(pairs, radial)
+        along[j] += _row_sums(pairs, (k - 1) * (radial * lean[j] + s) - t.rho * bend)
+        s += k * lean[j] * t.kappa
+        dV[j] += _power(probe.radii[j], k - 1) * (s @ mass[i])
+        pairs = pushed[j] @ mass[i].T
+        if behind is not None:
+            move = behind.part(i)
+            tilt = np.sum(u * move.rows, axis=1)
+            light = source.weights[i] * _power(source.radii[i], k - 1)
+            moved = move.weights * _power(source.radii[i], k)
+            pairs += push[j] @ moved.T
+            q = v[j] @ move.rows.T
+            q -= t.rho * tilt
+            both = push[j] @ light.T
+            np.multiply(curve, q, out=bend)
+            on_u += (bend + (k - 1) * tilt * t.slope) * both
+            q *= t.slope
+            along[j] += _row_sums(both, k * tilt * radial + (k - 1) * q - t.rho * bend)
+            q += k * tilt * t.kappa
+            dV[j] += _power(probe.radii[j], k) * (q @ light + t.kappa @ moved)
+            both *= t.slope
+            dP[j] += both @ move.rows
+        along[j] += _row_sums(pairs, radial)
+        pairs *= t.slope
+        on_u += pairs
+        dP[j] += on_u @ u
+    if behind is not None:  # a zero row has correlation 1 with itself, where K = κ(1) |θ|²
+        zero, ends = probe.inverse == 0.0, _correlation([0.0, 1.0])[1]
+        own = np.sum(push * source.weights, axis=1)[zero, None]
+        dP[zero] += (ends[1] - ends[0]) * own * behind.rows[zero]
+    return dV, dP + along * v + across * (ahead.rows - lean * v)
+
+
+def _row_sums(left: Array, right: Array) -> Array:
+    """The sums of the rows of left * right, as a column."""
+    return np.einsum("ij,ij->i", left, right)[:, None]
+
+
+# ---- the energy of very many nodes ---------------------------------------------------------------
+
+# κ(ρ) = Σ_n c_n ρ^n, every c_n = μ_n² >= 0: c_0, c_1, c_2, and the sums of the c_n over the even
+# and over the odd n >= 3.
+ORDERS = (0.15598775972436663, 0.255025, 0.07799387986218331)
+EVEN_REST, ODD_REST = 0.011043360413450071, 0.0
+BLOCK = 1 << 20  # numbers of W in float64 at a time
+
+
+class _Moments(NamedTuple):
+    """ΣΣ_{i != j} g_ij ρ_ij^n of n = 0, 1, 2, each for two matrices g, and what belongs to them."""
+
+    signed: Array  # (3,), g_ij = <α_i, α_j> with α_i = a_i r_i^k / N
+    absolute: Array  # (3,), g_ij = |α_i| |α_j|
+    diagonal: tuple[float, float]  # Σ |α_i|², and the same without zero rows
+    mass: float  # Σ |α_i|
+    error: float  # bound of the rounding errors of one moment
+    same: bool  # no <α_i, α_j> is negative
+
+
+def _streamed(W: ArrayLike, a: Given) -> _Nodes:
+    """The nodes of W, which stays where it is if it is an array of float32 or float64."""
+    rows = np.asarray(W) if isinstance(W, np.ndarray) else _matrix("W", W)
+    if rows.dtype not in (np.float32, np.float64) or rows.ndim != 2 or rows.size == 0:
+        rows = _matrix("W", rows)
+    weights = _weights("a", a, len(rows))
+    weights = np.ones((len(rows), 1)) if weights is None else weights
+    radii = np.empty(len(rows))
+    for some in _blocks(rows):
+        X = np.asarray(rows[some], dtype=np.float64)
+        radii[some] = np.sqrt(np.einsum("ij,ij->i", X, X))
+    zero = radii == 0.0
+    if not np.all(zero | (radii > 2.0**-400) & (radii < 2.0**400)) or rows[zero].any():
+        return _nodes("W", np.array(rows, dtype=np.float64), weights)
+    inverse = np.divide(1.0, radii, out=np.zeros_like(radii), where=~zero)
+    _require_range("W", radii, weights)
+    return _Nodes(rows, inverse, radii, weights / len(rows), 0.0)
+
+
+def _blocks(rows: Array) -> list[slice]:
+    n, d = rows.shape
+    size = max(BLOCK // d, 1)
+    return [slice(i, min(i + size, n)) for i in range(0, n, size)]
+
+
+def _expanded(W: ArrayLike, a: Given) -> tuple[_Nodes, float, float]:
+    """The nodes, ΣΣ <a_i, a_j> K(w_i, w_j) and a bound of its error, in O(N d²) time.
+
+    Exact are the orders 0, 1, 2 of all pairs and all of κ(1) where i = j. The rest
+    T(ρ) = Σ_{n>=3} c_n ρ^n of the other pairs lies about a tangent,
+    T(ρ) = T(a) + T'(a) (ρ - a) + D(ρ) (ρ - a)² with D in the range that `_quotients` gives, so
+    that moments up to order 2 enclose its sum, for every a.
+    """
+    nodes = _streamed(W, a)
+    moments = _moments(nodes)
+    every, nonzero = moments.diagonal
+    low, high = _rest(moments)
+    kept = moments.signed + np.array([every, nonzero, nonzero])
+    middle = float(np.dot(ORDERS, kept)) + (EVEN_REST + ODD_REST) * nonzero + 0.5 * (low + high)
+    rounding = (sum(ORDERS) + EVEN_REST + ODD_REST) * moments.error
+    return nodes, middle, 0.5 * (high - low) + rounding
+
+
+def _rest(moments: _Moments) -> tuple[float, float]:
+    """Bounds of ΣΣ_{i != j} <α_i, α_j> T(ρ_ij)."""
+    whole, error = EVEN_REST + ODD_REST, moments.error
+    pairs = max(float(moments.absolute[0]), 0.0) + error
+    if whole == 0.0 or pairs <= 2.0 * error:
+        return -whole * pairs, whole * pairs
+    mean = float(moments.absolute[1]) / pairs
+    a = np.append(np.linspace(-0.9375, 0.9375, 61), np.clip(mean, -0.9375, 0.9375))
+    value, slope, least, greatest = _quotients(a)
+    signed, absolute = (_about(a, g) for g in (moments.signed, moments.absolute))
+    middle = value * signed[0] + slope * signed[1] + 0.5 * (greatest + least) * signed[2]
+    # T, T' and D are at most `whole` over 1, 1 - |a| and its square, |ρ - a| <= 2, and κ and κ'
+    # err by far less than 2^-44 κ(1).
+    slack = whole * error + 2.0**-44 * (sum(ORDERS) + whole) * moments.mass**2
+    slacks = 32.0 * slack / (1.0 - np.abs(a)) ** 2
+    half = 0.5 * (greatest - least) * np.maximum(absolute[2], 0.0) + slacks
+    # The sum over all pairs is a square norm, as c_n >= 0.
+    low = max(float(np.max(middle - half)), -whole * (moments.diagonal[1] + error))
+    if moments.same and ODD_REST == 0.0:  # T is convex in ρ²: Jensen's inequality
+        square = np.clip((moments.absolute[2] - error) / pairs, 0.0, 1.0)
+        tail = float(_tail(np.sqrt(square.reshape(1)))[0][0])
+        low = max(low, (pairs - 2.0 * error) * tail - float(slacks.min()))
+    return low, float(np.min(middle + half))
+
+
+def _about(a: Array, moments: Array) -> Array:
+    """The moments of (ρ - a)^n, n = 0, 1, 2."""
+    zero, one, two = moments
+    return np.array([zero + 0.0 * a, one - a * zero, two - 2.0 * a * one + a * a * zero])
+
+
+def _quotients(a: Array) -> tuple[Array, Array, Array, Array]:
+    """T(a), T'(a) and the range of D(ρ) = (T(ρ) - T(a) - T'(a) (ρ - a))/(ρ - a)² on [-1, 1].
+
+    D = T[a, a, ρ] is a divided difference, D' = T[a, a, ρ, ρ], D'' = 2 T[a, a, ρ, ρ, ρ]. Of the
+    even orders D is convex (T^(4) >= 0), least at ρ = -a and greatest at 1 or -1, where a tends;
+    of the odd orders it increases (T^(3) >= 0).
+    """
+    r, sign = np.abs(a), np.sign(a)
+    even, odd, even_slope, odd_slope = _tail(r)
+    top = (EVEN_REST - even - even_slope * (1.0 - r)) / (1.0 - r) ** 2
+    bottom = np.divide(even_slope, 2.0 * r, out=np.zeros_like(r), where=r > 0.03)
+    right = (ODD_REST - odd - odd_slope * (1.0 - r)) / (1.0 - r) ** 2
+    left = (odd_slope * (1.0 + r) - ODD_REST - odd) / (1.0 + r) ** 2
+    least = np.maximum(bottom, 0.0) + np.where(a < 0.0, -right, left)
+    greatest = top + np.where(a < 0.0, -left, right)
+    return even + sign * odd, sign * even_slope + odd_slope, least, greatest
+
+
+def _tail(r: Array) -> tuple[Array, Array, Array, Array]:
+    """The even and the odd part of T at r >= 0, and their derivatives."""
+    (plus, minus), (rise, fall) = _correlation(np.stack([r, -r]))
+    even = 0.5 * (plus + minus) - ORDERS[0] - ORDERS[2] * r * r
+    even_slope = 0.5 * (rise - fall) - 2.0 * ORDERS[2] * r
+    if ODD_REST == 0.0:
+        return even, 0.0 * r, even_slope, 0.0 * r
+    return even, 0.5 * (plus - minus) - ORDERS[1] * r, even_slope, 0.5 * (rise + fall) - ORDERS[1]
+
+
+def _moments(nodes: _Nodes) -> _Moments:
+    """The sums over all pairs are square norms of Σ α_i u_i^n; their diagonals are taken away."""
+    n, d = nodes.rows.shape
+    alpha = nodes.weights * nodes.radii[:, None] ** DEGREE
+    size = np.sqrt(np.sum(alpha * alpha, axis=1))
+    same = alpha.shape[1] == 1 and not (alpha.min() < 0.0 < alpha.max())
+    columns = size[:, None] if same else np.hstack([size[:, None], alpha])
+    zeroth = np.zeros(columns.shape[1])
+    first, second = np.zeros((len(zeroth), d)), np.zeros((len(zeroth), d, d))
+    blocks = _blocks(nodes.rows)
+    for some in blocks:
+        U = nodes.rows[some] * nodes.inverse[some, None]
+        share = columns[some]
+        zeroth += share.sum(axis=0)
+        first += share.T @ U
+        root = np.sqrt(share[:, :1]) * U
+        second[0] += root.T @ root
+        for total, column in zip(second[1:], share.T[1:], strict=True):
+            total += (column[:, None] * U).T @ U
+    norms = np.array([zeroth**2, np.sum(first**2, axis=1), np.sum(second**2, axis=2).sum(axis=1)])
+    square = size * size
+    diagonal = float(square.sum()), float(square[nodes.inverse > 0.0].sum())
+    away = np.array([diagonal[0], diagonal[1], diagonal[1]])
+    absolute = norms[:, 0] - away
+    signed = absolute if same else norms[:, 1:].sum(axis=1) - away
+    # A sum of n terms errs by n 2^-53 of the sum of their moduli, in whatever order; the rest of
+    # the count is for the lengths, the products and the norms, and all is taken twice.
+    steps = 2 * (n // len(blocks) + 1 + len(blocks)) + (DEGREE + 2) * (d + 8) + 2 * d + 16
+    mass = float(zeroth[0])
+    return _Moments(signed, absolute, diagonal, mass, 2.0**-52 * steps * mass**2, same)
+
+
+# ---- rounding errors -----------------------------------------------------------------------------
+
+UNIT = 2.0**-53  # every operation is off by at most UNIT times its result
+
+
+def _roundings(source: _Nodes, probe: _Nodes) -> int:
+    """How many roundings a term of Σ_j <b_j, V_j> goes through after K, at most.
+
+    A tile adds up at most 4 SIDE columns, at least SIDE of them unless it is the last one.
+    """
+    columns = min(len(source.rows), 4 * SIDE) + 3 * (len(source.rows) // SIDE + 1)
+    return columns + probe.weights.size + 24
+
+
+def _sum_error(source: _Nodes, probe: _Nodes, slack: int) -> float:
+    """Bound on the error of Σ_j <b_j, V_j> with V = _values(source, probe).
+
+    |κ| <= κ(1) and |κ'| <= κ'(1), since κ is a power series without negative coefficients. With d
+    columns ρ is off by at most (2 d + slack) UNIT, a power r^k by k (d/2 + 2) UNIT, and κ by the
+    error stated at the head of the module, which was measured.
+    """
+    d = source.rows.shape[1]
+    peak = float(_correlation(1.0)[0])
+    relative = _roundings(source, probe) + DEGREE * (d + 8) + 2 * 4
+    masses, pushes = (np.abs(x.weights) * x.radii[:, None] ** DEGREE for x in (source, probe))
+    left, right = masses.sum(axis=0), pushes.sum(axis=0)
+    with np.errstate(over="ignore", under="ignore"):
+        total = UNIT * (relative * peak * float(left @ right))
+        steepest = float(_correlation(1.0)[1])
+        total += UNIT * (2 * d + slack) * steepest * float(left @ right)
+        # Underflow takes at most 2^-1074 from a factor of a term.
+        powers = [float(np.sum(x.radii**DEGREE)) for x in (source, probe)]
+        sizes = [float(np.sum(np.abs(x.weights))) + x.weights.size for x in (source, probe)]
+        lost = 2.0**-1072 * powers[0] * (float(right.sum()) + sizes[1])
+        lost += 2.0**-1072 * powers[1] * (float(left.sum()) + sizes[0])
+        lost += 2.0**-1072 * (sizes[0] * (float(right.sum()) + 1.0) + sizes[1] * float(left.sum()))
+        lost += 2.0**-1072 * sizes[0] * sizes[1]
+    return 1.001 * (total + peak * lost)

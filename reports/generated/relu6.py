@@ -14,27 +14,50 @@ For x ~ N(0, I) and networks that are means over their nodes, f(x) = (1/N) Σ_i 
         + M^{-2} \sum_{j,j'} b_j b_{j'} K(θ_j, θ_{j'}),   K(u, v) = K°(|u|^2, |v|^2, <u, v>)
 
     K°(q_u, q_v, c) = - c \Phi_2\left(0, - \frac{6}{\sqrt{q_{u}}}; \frac{c}{\sqrt{q_{u}} \sqrt{q_{v}}}\right) - c \Phi_2\left(0, - \frac{6}{\sqrt{q_{v}}}; \frac{c}{\sqrt{q_{u}} \sqrt{q_{v}}}\right) + \frac{c \arcsin{\left(\frac{c}{\sqrt{q_{u}} \sqrt{q_{v}}} \right)}}{2 \pi} - \frac{3 \sqrt{2} \sqrt{q_{u}} \operatorname{erf}{\left(\frac{3 \sqrt{2} \sqrt{q_{u}}}{\sqrt{- c^{2} + q_{u} q_{v}}} \right)}}{2 \sqrt{\pi}} - \frac{3 \sqrt{2} \sqrt{q_{u}} e^{- \frac{18}{q_{u}}} \operatorname{erf}{\left(\frac{3 \sqrt{2} \left(c - q_{u}\right)}{\sqrt{q_{u}} \sqrt{- c^{2} + q_{u} q_{v}}} \right)}}{2 \sqrt{\pi}} - \frac{3 \sqrt{2} \sqrt{q_{u}} e^{- \frac{18}{q_{u}}}}{2 \sqrt{\pi}} - \frac{3 \sqrt{2} \sqrt{q_{v}} \operatorname{erf}{\left(\frac{3 \sqrt{2} \sqrt{q_{v}}}{\sqrt{- c^{2} + q_{u} q_{v}}} \right)}}{2 \sqrt{\pi}} - \frac{3 \sqrt{2} \sqrt{q_{v}} e^{- \frac{18}{q_{v}}} \operatorname{erf}{\left(\frac{3 \sqrt{2} \left(c - q_{v}\right)}{\sqrt{q_{v}} \sqrt{- c^{2} + q_{u} q_{v}}} \right)}}{2 \sqrt{\pi}} - \frac{3 \sqrt{2} \sqrt{q_{v}} e^{- \frac{18}{q_{v}}}}{2 \sqrt{\pi}} + \left(c + 36\right) \Phi_2\left(- \frac{6}{\sqrt{q_{u}}}, - \frac{6}{\sqrt{q_{v}}}; \frac{c}{\sqrt{q_{u}} \sqrt{q_{v}}}\right) + \frac{\sqrt{- c^{2} + q_{u} q_{v}} e^{- \frac{18 \left(2 c - q_{u} - q_{v}\right)}{c^{2} - q_{u} q_{v}}}}{2 \pi} + \frac{\pi^{\frac{3}{2}} c + 6 \sqrt{2} \pi \sqrt{q_{u}} + 6 \sqrt{2} \pi \sqrt{q_{v}} + 2 \sqrt{\pi} \sqrt{- c^{2} + q_{u} q_{v}}}{4 \pi^{\frac{3}{2}}} + \frac{\left(c^{2} - q_{u} q_{v}\right) e^{\frac{18 q_{u}}{c^{2} - q_{u} q_{v}}}}{2 \pi \sqrt{- c^{2} + q_{u} q_{v}}} + \frac{\left(c^{2} - q_{u} q_{v}\right) e^{\frac{18 q_{v}}{c^{2} - q_{u} q_{v}}}}{2 \pi \sqrt{- c^{2} + q_{u} q_{v}}}
+    K(s, t) = \mathbb{E}\, σ(X + s) σ(Y + t)  with X = <u, x>, Y = <v, x>, c = \mathbb{E}\, X Y
+    \partial_c K = \mathbb{E}\, σ'(X + s) σ'(Y + t)
+    \partial_{q_v} K = \tfrac{1}{2} \mathbb{E}\, σ(X + s) σ''(Y + t)
+    \partial_t K = \mathbb{E}\, σ(X + s) σ'(Y + t)
 
 `loss` is L, (S0) in symcomp's theory, the squares of several outputs added; `simplified` is F,
 (S1), for a target of mean weight μ and E|w|^2 = τ^2. Both are this project's reconstruction.
+Real numbers of any kind, float32 among them, are computed in float64.
 
 Conventions: a row shorter than 1e-60 counts as one of that length, which has correlation 0 with
-every row if it is a zero row; rows are shorter than 16. The covariance c is kept within ±sqrt(q_u
-q_v). Between rows that are parallel but for rounding the derivatives keep half of their digits.
-Accuracy: K° was within 1e-15 of sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v)) at 18 points with rows
-of lengths 1/8 to 8, parallel and opposite ones and those almost so among them.
+every row if it is a zero row; rows are shorter than 1000. The covariance c is kept within
+±sqrt(q_u q_v). Between rows that are parallel but for rounding the derivatives keep half of their
+digits. Accuracy: K° was within 1e-15 of sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v)) at 18 points
+with rows of lengths 1/8 to 8, parallel and opposite ones and those almost so among them.
+
+Second derivatives come from A = ∂²K°/∂c², B = 2 ∂²K°/∂c∂q_v + (c/q_v) A, B' with u and v
+exchanged, and G = 4 ∂²K°/∂q_v² + 4 (c/q_v) ∂²K°/∂c∂q_v + (c/q_v)² A, of which only A can be
+infinite between parallel rows; there its share is 0 or bounded, as its factors vanish. Rows of
+Theta shorter than 1e-4 are refused, as quotients by their lengths would lose digits.
+
+Biases s_i and t_j make the nodes σ(<w_i, x> + s_i) and σ(<θ_j, x> + t_j); K(s, t) then takes the
+place of K. Rows shorter than 1e-60 count as 0 there, and the derivatives at a zero row without
+bias are the means of the one-sided ones. The error of K grows like 1e-16 times the product of the
+rows' lengths. Entries and biases stay below 1e3 then; SciPy is needed.
 """
 
-from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erf, erfc, erfcx
 
-__all__ = ["Target", "kernel", "loss", "loss_and_grad", "simplified", "simplified_and_grad"]
+__all__ = [
+    "Target",
+    "hessian_vector_product",
+    "kernel",
+    "loss",
+    "loss_and_grad",
+    "simplified",
+    "simplified_and_grad",
+    "simplified_hessian_vector_product",
+]
 
 Array = NDArray[np.float64]
+Given = ArrayLike | None  # what may be left out
 
 TILE = 1 << 16  # pairs of rows treated at a time, so that their buffers stay in a core's cache
 SIDE = 256  # at most so many rows of the network whose gradient is asked for, 4 SIDE of the other
@@ -54,234 +77,51 @@ def _tiles(sources: int, probes: int) -> list[tuple[slice, slice]]:
 # ---- K° and its derivatives ----------------------------------------------------------------------
 
 
-def _arcsin(x: Array) -> Array:
-    """Arcsine of what may round beyond ±1."""
-    return np.arcsin(np.clip(x, -1.0, 1.0))
-
-
-def _polar(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Lengths and their difference; the correlation ρ, 1 - ρ and 1 + ρ, kept above 0."""
-    ru, rv = (np.maximum(np.sqrt(q), 1e-60) for q in (qu, qv))
-    rho = np.clip(c / ru / rv, -1.0, 1.0)
-    return ru, rv, rv - ru, rho, np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)
-
-
-def bivariate_normal_cdf(h: ArrayLike, k: ArrayLike, r: ArrayLike) -> Array:
-    """Φ₂(h, k; r) = P(X <= h, Y <= k), X and Y standard normal of correlation r in [-1, 1].
-
-    Elementwise with broadcasting, in float64; NaN where an argument is NaN or |r| > 1. Relative
-    error below 1e-14 wherever the value is a normal number: for every r, ±1 and its neighbours
-    included, and in the far tails. The part that is integrated has a positive integrand; 76 nodes.
-    """
-    x, y, corr = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (h, k, r)))
-    out = np.empty(x.shape)
-    flat, parts = out.reshape(-1), [v.reshape(-1) for v in (x, y, corr)]
-    for start in range(0, flat.size, 256):
-        here = slice(start, start + 256)
-        flat[here] = _bivariate_block(*(v[here] for v in parts))
-    scalar_if_all_are: Array = out[()]
-    return scalar_if_all_are
-
-
-def _bivariate_block(h: Array, k: Array, r: Array) -> Array:
-    h, k = np.clip(h, -40.0, 40.0), np.clip(k, -40.0, 40.0)  # Φ(-40) is 0 and Φ(40) is 1
-    swap = np.abs(h) > np.abs(k)
-    h, k = np.where(swap, k, h), np.where(swap, h, k)
-    inside = np.abs(r) < 1.0
-    start = np.where(r < 0.0, _interval(h, k), _ndtr(h) * _ndtr(k))
-    start = np.where(r >= 1.0, _ndtr(np.minimum(h, k)), start)
-    rest = _from_start(h, k, np.where(inside, r, 0.0))
-    return np.where(np.abs(r) <= 1.0, start + np.where(inside, rest, 0.0), np.nan)
-
-
-def _from_start(h: Array, k: Array, r: Array) -> Array:
-    """Φ₂(h, k; r) less its value at r = -1, if r < 0, or at r = 0; |h| <= |k|, |r| < 1.
-
-    1/2π ∫ exp(-(k² + y²)/2) sech(x) dx over x up to atanh(r), where t = e^x, y = a t - b/t and
-    a = |h - k|/2, b = |h + k|/2. With s the distance from the right end, where y = p - q, y has
-    fallen by p(1 - e^-s) + q(e^s - 1). What is below 2e-16 of the peak is cut off at either end.
-    """
-    a, b, cut = 0.5 * np.abs(h - k), 0.5 * np.abs(h + k), 74.0
-    with np.errstate(divide="ignore", over="ignore", under="ignore"):
-        last = (np.sqrt(cut) + np.sqrt(cut + 4.0 * a * b)) / (2.0 * a)
-        t = np.minimum(np.sqrt((1.0 + r) / (1.0 - r)), last)
-        p, q = a * t, b / t
-        end = np.minimum(p - q, 0.0)
-        fall = np.sqrt(end**2 + cut)
-        length = np.log((fall + np.sqrt(fall**2 + 4.0 * p * q)) / (2.0 * q))
-        limit = np.where(r < 0.0, 38.0, np.minimum(np.arctanh(r), np.log(last)))
-        length = np.maximum(np.minimum(length, limit), 0.0)
-        nodes, weights = _legendre_rule(76)
-        # Denser where e^-|x| is large: at the right end for r < 0, at the left end for r > 0.
-        places, weights = nodes * (0.2 + 0.8 * nodes), weights * (0.2 + 1.6 * nodes)
-        first, step = np.where(r > 0.0, (length, -length), (0.0 * length, length))
-        growth = np.expm1(first[:, None] + step[:, None] * places)
-        p, q, t, end = p[:, None], q[:, None], t[:, None], end[:, None]
-        drop = growth * (q + p / (1.0 + growth)) - np.maximum(p - q, 0.0)
-        falling = np.exp(-0.5 * drop * (drop - 2.0 * end))  # exp(-(y² - end²)/2)
-        ratio = (1.0 + growth) / t
-        integral = (falling / (ratio + 1.0 / ratio)) @ weights * length / np.pi
-        rest: Array = _gauss(k) * np.where(end[:, 0] < 0.0, _end_factor(h, k, r), 1.0) * integral
-        return rest
-
-
-def _end_factor(h: Array, k: Array, r: Array) -> Array:
-    """exp(-z²/2), z² = (h - rk)²/(1 - r²), with z² in twice the working precision."""
-    product, low = _two_product(r, k)
-    w, low_w = _two_sum(h, -product)
-    w, low_w = _two_sum(w, low_w - low)
-    square, low = _two_product(r, r)
-    rest, low_rest = _two_sum(np.ones_like(square), -square)
-    rest, low_rest = _two_sum(rest, low_rest - low)
-    top, low_top = _two_product(w, w)
-    low_top = low_top + 2.0 * w * low_w
-    z = top / rest
-    product, low = _two_product(z, rest)
-    low_z = ((top - product) - low + low_top - z * low_rest) / rest
-    return np.exp(-0.5 * z) * (1.0 - 0.5 * low_z)
-
-
-def _two_sum(x: Array, y: Array) -> tuple[Array, Array]:
-    """The rounded x + y and its rounding error (Knuth)."""
-    total = x + y
-    part = total - x
-    return total, (x - (total - part)) + (y - part)
-
-
-def _two_product(x: Array, y: Array) -> tuple[Array, Array]:
-    """The rounded x y and its rounding error (Veltkamp, Dekker)."""
-    total, shift = x * y, 134217729.0  # 2^27 + 1
-    high_x, high_y = shift * x - (shift * x - x), shift * y - (shift * y - y)
-    low_x, low_y = x - high_x, y - high_y
-    error = ((high_x * high_y - total) + high_x * low_y + low_x * high_y) + low_x * low_y
-    return total, error
-
-
-def _gauss(x: Array) -> Array:
-    """exp(-x²/2); the square of x rounded to 1/128 is exact, so that no digit is lost."""
-    near = np.round(128.0 * x) / 128.0
-    return np.exp(-0.5 * near**2) * np.exp(-0.5 * (x - near) * (x + near))
-
-
-def _ndtr(x: Array) -> Array:
-    """Φ(x) to a few ulp, in the far tail too."""
-    tail: Array = 0.5 * erfcx(np.abs(x) * np.sqrt(0.5)) * _gauss(x)
-    return np.where(x > 0.0, 1.0 - tail, tail)
-
-
-def _interval(h: Array, k: Array) -> Array:
-    """max(0, Φ(h) - Φ(-k)): by quadrature where the difference would cancel."""
-    low, high, width = np.minimum(h, k), np.maximum(h, k), np.maximum(h + k, 0.0)
-    nodes, weights = _legendre_rule(12)
-    steps = np.where(width * (width + 2.0 * np.abs(low)) < 2.0, width, 0.0)[:, None] * nodes
-    small = np.exp(low[:, None] * steps - 0.5 * steps**2) @ weights
-    small = width * _gauss(low) * small / np.sqrt(2.0 * np.pi)
-    both = 0.5 * (erf(low * np.sqrt(0.5)) + erf(high * np.sqrt(0.5)))
-    large = np.where(low > 0.0, both, _ndtr(low) - _ndtr(-high))
-    large = np.where(width > 0.0, large, 0.0)
-    return np.where(width * (width + 2.0 * np.abs(low)) < 2.0, small, large)
-
-
-@cache
-def _legendre_rule(n: int) -> tuple[Array, Array]:
-    """Gauss's nodes and weights on [0, 1], n even, all to a few ulp.
-
-    Newton's method in θ, cos θ = 1 - 2 node, with the recurrence of P_j - P_(j-1): NumPy's
-    leggauss has weights of relative error 1e-12 near the ends, where the integrands here peak.
-    """
-    theta = np.pi * (4.0 * np.arange(1, n // 2 + 1) - 1.0) / (4.0 * n + 2.0)
-    for _ in range(5):
-        offset = 2.0 * np.sin(0.5 * theta) ** 2  # 1 - cos θ
-        before, value, change = np.ones_like(theta), 1.0 - offset, -offset
-        for j in range(1, n):
-            change = (j * change - (2 * j + 1) * offset * value) / (j + 1)
-            before, value = value, value + change
-        slope = n * ((1.0 - offset) * value - before) / np.sin(theta)
-        theta = theta - value / slope
-    left, weights = np.sin(0.5 * theta) ** 2, 1.0 / slope**2
-    return np.concatenate([left, 1.0 - left[::-1]]), np.concatenate([weights, weights[::-1]])
-
-
 def _kernel(qu: Array, qv: Array, c: Array) -> Array:
-    ru, rv, gap, rho, below, above = _polar(qu, qv, c)
-    x0 = ru*rv
-    x1 = rho*x0
-    x2 = (1/2)/np.pi
-    x3 = ru**(-1.0)
-    x4 = -6*x3
-    x5 = rv**(-1.0)
-    x6 = -6*x5
-    x7 = np.sqrt(above)
-    x8 = np.sqrt(below)
-    x9 = x0*x2*x7*x8
-    x10 = bivariate_normal_cdf(x4, x6, rho)
-    x11 = 18/rv**2
-    x12 = np.sqrt(2)
-    x13 = (3/2)*x12/np.sqrt(np.pi)
-    x14 = rv*x13
-    x15 = x14*np.exp(-x11)
-    x16 = 3*x12/(x7*x8)
-    x17 = x16*x5
-    x18 = ru*x13
-    x19 = ru**2
-    x20 = x19**(-1.0)
-    x21 = 18*x20
-    x22 = 1/(above*below)
-    x23 = x11*x22
-    x24 = x17*x3
-    K: Array = x1*x10 + x1*x2*_arcsin(rho) - x1*bivariate_normal_cdf(0, x4, rho) - x1*bivariate_normal_cdf(0, x6, rho) + (1/4)*x1 + 36*x10 + x14*erfc(x16*x3) - x15*erf(x24*(-below*ru - gap)) - x15 + x18*erfc(x17) - x18*np.exp(-x21)*erfc(x24*(below*rv - gap)) + x9*np.exp(x20*x23*(-below*(2*gap*ru + 2*x19) - gap**2)) + x9 - x9*np.exp(-x21*x22) - x9*np.exp(-x23)
-    return K
+    return _kernel_and_slopes(qu, qv, c)[0]
 
 
 def _kernel_and_slopes(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Array]:
-    ru, rv, gap, rho, below, above = _polar(qu, qv, c)
-    x0 = ru*rv
-    x1 = rho*x0
-    x2 = np.pi**(-1.0)
-    x3 = (1/2)*x2
-    x4 = x3*_arcsin(rho)
-    x5 = ru**(-1.0)
-    x6 = -6*x5
-    x7 = bivariate_normal_cdf(0, x6, rho)
-    x8 = rv**(-1.0)
-    x9 = -6*x8
-    x10 = bivariate_normal_cdf(0, x9, rho)
-    x11 = np.sqrt(above)
-    x12 = np.sqrt(below)
-    x13 = x11*x12
-    x14 = x0*x13*x3
-    x15 = bivariate_normal_cdf(x6, x9, rho)
-    x16 = rv**(-2.0)
-    x17 = 18*x16
-    x18 = np.exp(-x17)
-    x19 = np.sqrt(2)
-    x20 = 1/np.sqrt(np.pi)
-    x21 = x19*x20
-    x22 = (3/2)*x21
-    x23 = rv*x22
-    x24 = x18*x23
-    x25 = 3*x19/(x11*x12)
-    x26 = x25*x8
-    x27 = ru*x22
-    x28 = erfc(x25*x5)
-    x29 = ru**2
-    x30 = x29**(-1.0)
-    x31 = 18*x30
-    x32 = 1/(above*below)
-    x33 = np.exp(-x31*x32)
-    x34 = x17*x32
-    x35 = np.exp(-x34)
-    x36 = x26*x5
-    x37 = below*ru
-    x38 = erf(x36*(-gap - x37))
-    x39 = np.exp(x30*x34*(-below*(2*gap*ru + 2*x29) - gap**2))
-    x40 = (1/4)*ru*x13*x2*x8
-    x41 = (3/4)*x16*x18*x21
-    x42 = x38*x41
-    K: Array = -x1*x10 + x1*x15 + x1*x4 - x1*x7 + (1/4)*x1 - x14*x33 - x14*x35 + x14*x39 + x14 + 36*x15 + x23*x28 - x24*x38 - x24 + x27*erfc(x26) - x27*np.exp(-x31)*erfc(x36*(below*rv - gap))
-    by_c: Array = -x10 + x15 + x4 - x7 + 1/4
-    by_qv: Array = -gap*x42 - rho*ru*x41*erf(rho*x26) + (1/4)*ru*x11*x12*x2*x39*x8 + (1/4)*ru*x11*x12*x2*x8 - 3/4*x18*x21*x8 + (3/4)*x19*x20*x28*x8 - x33*x40 - x35*x40 - x37*x42
-    return K, by_c, by_qv
+    """K° and its derivatives in c and q_v, by the engine for biases at biases 0."""
+    p = _without_biases(qu, qv, c)
+    return _of_pairs(p, np.zeros_like(p.ru), np.zeros_like(p.rv))[:3]
+
+
+def _without_biases(qu: Array, qv: Array, c: Array, parallel: float = 0.0) -> "_Pairs":
+    """Rows with 1 - |ρ| < parallel are taken to be so."""
+    ru, rv = (np.maximum(np.sqrt(q), SHORTEST) for q in (qu, qv))
+    rho = np.clip(c / ru / rv, -1.0, 1.0)
+    rho = np.where(1.0 - np.abs(rho) < parallel, np.sign(rho), rho)
+    below, above = np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)
+    return _Pairs(ru, rv, rho, below, above, rv - ru)
+
+
+def _kernel_and_curves(qu: Array, qv: Array, c: Array) -> tuple[Array, ...]:
+    """K°, its derivatives in c, q_u and q_v, then A, B, B' and G of `_tangents`.
+
+    σ'' = Σ c δ(x - τ) leaves means given that one variable is at a knot: A = E σ'' σ'',
+    B = E σ'(X) Y σ''(Y)/q_v and G = E σ(X) (Y²/q_v - 1) σ''(Y)/q_v.
+    """
+    p = _without_biases(qu, qv, c, parallel=2.0**-48)
+    zero_u, zero_v = np.zeros_like(p.ru), np.zeros_like(p.rv)
+    K, by_c, by_qv, _ = _of_pairs(p, zero_u, zero_v)
+    root, steep = np.sqrt(p.below * p.above), np.sqrt(np.maximum(p.below * p.above, 2.0**-50))
+    turn, small = np.where(p.rho < 0.0, -1.0, 1.0), np.minimum(p.below, p.above)
+    by_qu, A, B, turned, G = np.zeros((5, *p.rho.shape))
+    for knot, jump in KNOTS:
+        h = (zero_u - knot) / p.ru
+        for other, factor in KNOTS:
+            k, both = (zero_v - other) / p.rv, jump * factor
+            difference = _difference(p, zero_u - knot, zero_v - other)
+            z = (difference + small * turn * k) / root
+            w = turn * (small * h - difference) / root
+            at_u, at_v = both * _density(h) / p.ru, both * _density(k) / p.rv
+            by_qu += 0.5 * at_u * p.rv * root * _ramp(w)
+            A += at_v * _density(z) / (p.ru * steep)
+            B += at_v * other * _normal(z) / p.rv**2
+            turned += at_u * knot * _normal(w) / p.ru**2
+            G += at_v * (k * k - 1.0) * p.ru * root * _ramp(z) / p.rv**2
+    return K, by_c, by_qu, by_qv, A, B, turned, G
 
 
 # ---- sums over pairs of rows ---------------------------------------------------------------------
@@ -310,8 +150,8 @@ def _nodes(name: str, X: Array, weights: Array) -> _Nodes:
 
 def _require_range(name: str, variances: Array) -> None:
     """K° may grow like a power of the variances."""
-    if not variances.max() < 256:
-        raise ValueError(f"{name} reaches |row|^2 = {variances.max():.3g}; expected below 256")
+    if not variances.max() < 1e6:
+        raise ValueError(f"{name} reaches |row|^2 = {variances.max():.3g}; expected below 1e6")
 
 
 def _mean_node(tau: float, mu: Array) -> tuple[_Nodes, float]:
@@ -370,73 +210,133 @@ def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
 class Target:
     """A target network prepared once; stands wherever W does.
 
-    W is (N, d), a is (N,) or (N, k), default ones; both are copied. Computes here, in tiles, the
-    term N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), which takes O(N² d) time. Raises ValueError as loss does.
+    W is (N, d), a is (N,) or (N, k), default ones, s is (N,). `energy` is
+    N^-2 ΣΣ <a_i, a_i'> K(w_i, w_i'), known up to ±energy_error, and so is every loss with this
+    target; gradients do not depend on it.
+
+    expand=False: summed over all pairs in tiles, which takes O(N² d) time; energy_error is 0.0,
+    rounding apart. W, a and s are copied.
+    expand=True: enclosed by means of moments in O(N d²) time and O(N + k d²) memory; energy_error
+    is a rigorous bound, rounding included. W is not copied if it is an array or memory map of
+    float32 or float64 (whose rows are zero or of lengths within 2^±400): leave it unchanged then.
+    Raises ValueError as loss does, and for biases or an activation that is not homogeneous where
+    expand is True.
     """
 
-    def __init__(self, W: ArrayLike, a: ArrayLike | None = None) -> None:
-        """Copy, check and sum."""
-        rows = np.array(_matrix("W", W))
+    def __init__(
+        self, W: ArrayLike, a: Given = None, s: Given = None,
+        *, expand: bool = False,
+    ) -> None:
+        """Check and sum."""
+        self.energy_error = 0.0
+        if expand:
+            if s is not None:
+                raise ValueError("s is given and expand is True; expected one of both")
+            self.nodes, self.energy, self.energy_error = _expanded(W, a)
+            self.rows = self.nodes.rows
+            return
+        rows = self.rows = np.array(_matrix("W", W))
         weights = _weights("a", a, len(rows))
+        if s is not None:
+            self.nodes, self.energy = _biased_target(rows, weights, s)
+            return
         self.nodes = _nodes("W", rows, np.ones((len(rows), 1)) if weights is None else weights)
         self.energy = _energy(self.nodes)
 
 
-def kernel(U: ArrayLike, V: ArrayLike) -> Array:
+def kernel(
+    U: ArrayLike, V: ArrayLike, s: Given = None, t: Given = None
+) -> Array:
     """K(u_i, v_j) of the rows of U (m, d) and V (n, d): shape (m, n), float64.
 
+    With biases s (m,) and t (n,): E σ(<u_i, x> + s_i) σ(<v_j, x> + t_j).
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
     left = _matrix("U", U)
     right = _matrix("V", V, left.shape[1])
+    if s is not None or t is not None:
+        return _biased_kernel(left, right, s, t)
     return _entries(
         _nodes("U", left, np.ones((len(left), 1))), _nodes("V", right, np.ones((len(right), 1)))
     )
 
 
+@overload
 def loss(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
-) -> float:
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    return_error: Literal[False] = False,
+    *, s: Given = None, t: Given = None,
+) -> float: ...
+@overload
+def loss(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    *, return_error: Literal[True], s: Given = None, t: Given = None,
+) -> tuple[float, float]: ...
+def loss(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    return_error: bool = False,
+    *, s: Given = None, t: Given = None,
+) -> float | tuple[float, float]:
     """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
 
-    W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones. Real
-    numbers of any kind, computed in float64. Without a Target the cost is O((N + M)² d).
+    W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones; biases
+    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. Without a
+    Target the cost is O((N + M)² d).
+    return_error: gives (L, bound) with |computed L - exact L| <= bound for the arguments as they
+    are in float64; `_sum_error` says what the bound rests on. There is none with biases.
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
+    if _has_biases(W, s, t):
+        return _biased_loss(W, Theta, a, b, s, t, return_error)[0]
     nodes, energy, probe = _networks(W, Theta, a, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    known = W.energy_error if isinstance(W, Target) else 0.0
+    return (value, _error(nodes, probe, 8, known)) if return_error else value
 
 
 def loss_and_grad(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
-) -> tuple[float, Array, Array]:
-    """L with its gradients in Theta (M, d) and b; arguments and errors as in loss.
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    *, s: Given = None, t: Given = None,
+) -> tuple[float, Array, Array] | tuple[float, Array, Array, Array]:
+    """L with its gradients in Theta (M, d), in b and, where t is given, in t (M,).
 
-    The gradient in b has b's shape; for the default b that is (M,), or (M, k) where k > 1.
+    Arguments and errors as in loss. The gradient in b has b's shape; for the default b that is
+    (M,), or (M, k) where k > 1.
     """
+    if _has_biases(W, s, t):
+        value, by_theta, by_b, by_t = _biased_loss(W, Theta, a, b, s, t)
+        by_b = by_b.reshape(_shape(b, by_b))
+        return (value, by_theta, by_b) if t is None else (value, by_theta, by_b, by_t)
     nodes, energy, probe = _networks(W, Theta, a, b)
     value, by_theta, by_b = _value_and_grad(nodes, energy, probe)
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
-def simplified(tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None) -> float:
+@overload
+def simplified(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None,
+    return_error: Literal[False] = False,
+) -> float: ...
+@overload
+def simplified(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None,
+    *, return_error: Literal[True],
+) -> tuple[float, float]: ...
+def simplified(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None, return_error: bool = False,
+) -> float | tuple[float, float]:
     """F, the limit of L for many target nodes of mean mu and E|w|² = tau² (S1), at least 0.
 
-    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones.
+    tau > 0, mu (d,) with |mu| <= tau, Theta (M, d), b (M,), default ones. return_error as in loss.
     Raises ValueError for a wrong shape or value, NaN, infinity or entries that are not real.
     """
     nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
-    return _value(nodes, energy, probe)
+    value = _value(nodes, energy, probe)
+    return (value, _error(nodes, probe, 48)) if return_error else value
 
 
 def simplified_and_grad(
-    tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None
 ) -> tuple[float, Array, Array]:
     """F with its gradients in Theta (M, d) and b (M,); arguments and errors as in simplified."""
     nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
@@ -444,9 +344,69 @@ def simplified_and_grad(
     return value, by_theta, by_b.reshape(_shape(b, by_b))
 
 
+def hessian_vector_product(
+    W: ArrayLike | Target, Theta: ArrayLike, dTheta: ArrayLike, db: Given = None, a: Given = None,
+    b: Given = None,
+) -> tuple[Array, Array]:
+    """The second derivative of L at (Theta, b) applied to a direction: (hTheta (M, d), hb like b).
+
+    The direction is dTheta (M, d) and db like b, default zeros: the product is the derivative at
+    t = 0 of the gradients at (Theta + t dTheta, b + t db). Other arguments as in loss; the cost
+    is that of some three gradients, some eight where σ is not homogeneous. What counts as the
+    second derivative where there is none stands at the head of this module. Raises ValueError as
+    loss does, and where the product leaves the range of float64, next to zero rows.
+    """
+    nodes, probe = _two_networks(W, Theta, a, b)
+    move = _move(probe, dTheta, db)
+    by_theta, by_b = _product(nodes, probe, move)
+    return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
+
+
+def simplified_hessian_vector_product(
+    tau: float, mu: ArrayLike, Theta: ArrayLike, dTheta: ArrayLike, db: Given = None,
+    b: Given = None,
+) -> tuple[Array, Array]:
+    """The same of F, (hTheta (M, d), hb (M,)); arguments as in simplified and above."""
+    nodes, _, probe = _simplified_networks(tau, mu, Theta, b)
+    move = _move(probe, dTheta, db)
+    by_theta, by_b = _product(nodes, probe, move)
+    return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
+
+
+def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
+    """The direction, checked."""
+    M, k = probe.weights.shape
+    rows = _matrix("dTheta", dTheta, probe.rows.shape[1])
+    if len(rows) != M:
+        raise ValueError(f"dTheta has shape {rows.shape}; expected {probe.rows.shape}, as Theta")
+    _require_finite("dTheta", rows)
+    weights = _weights("db", db, M)
+    weights = np.zeros((M, k)) if weights is None else weights
+    if weights.shape[1] != k:
+        raise ValueError(f"db has {weights.shape[1]} outputs; expected {k}, as many as b")
+    return _Move(rows, weights / M)
+
+
+def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
+    """The derivatives of both gradients, as _value_and_grad has them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        own, own_pulls = _tangents(probe, probe, move, move)
+        cross, cross_pulls = _tangents(target, probe, None, move)
+        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+    if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
+        raise ValueError("Theta has rows so short or long that the second derivative overflows")
+    return by_theta, by_b
+
+
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
     values = _values(probe, probe) - 2.0 * _values(target, probe)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+
+
+def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
+    """A bound on the error of _value; known is that of an energy by moments, 0 for a sum."""
+    cross, own = (_sum_error(*pair, slack) for pair in ((target, probe), (probe, probe)))
+    return (known or _sum_error(target, target, slack)) + 2.0 * cross + own
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
@@ -472,13 +432,23 @@ def _energy(nodes: _Nodes) -> float:
 
 
 def _networks(
-    W: ArrayLike | Target, Theta: ArrayLike, a: ArrayLike | None, b: ArrayLike | None
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given
 ) -> tuple[_Nodes, float, _Nodes]:
     """The target's nodes and energy, and the nodes of the other network."""
+    nodes, probe = _two_networks(W, Theta, a, b)
+    return nodes, W.energy if isinstance(W, Target) else _energy(nodes), probe
+
+
+def _two_networks(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given
+) -> tuple[_Nodes, _Nodes]:
+    """The nodes of the target and of the other network."""
     outer_a: Array | None
     if isinstance(W, Target):
         if a is not None:
             raise ValueError("a is given beside a Target; expected it inside, as Target(W, a)")
+        if not isinstance(W.nodes, _Nodes):
+            raise ValueError("W is a Target with biases; expected one without for this function")
         rows, outer_a = W.nodes.rows, W.nodes.weights
     else:
         rows = _matrix("W", W)
@@ -494,14 +464,11 @@ def _networks(
             f"b has {outer_b.shape[1]} outputs; expected {outer_a.shape[1]}, as many as a"
         )
     probe = _nodes("Theta", theta, outer_b)
-    if isinstance(W, Target):
-        return W.nodes, W.energy, probe
-    nodes = _nodes("W", rows, outer_a)
-    return nodes, _energy(nodes), probe
+    return W.nodes if isinstance(W, Target) else _nodes("W", rows, outer_a), probe
 
 
 def _simplified_networks(
-    tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given
 ) -> tuple[_Nodes, float, _Nodes]:
     """The simplified target's node and energy, and the nodes of the other network."""
     scale, mean = _real("tau", tau), _real("mu", mu)
@@ -521,7 +488,7 @@ def _simplified_networks(
     return *_mean_node(float(scale), mean), _nodes("Theta", theta, weights)
 
 
-def _shape(b: ArrayLike | None, by_b: Array) -> tuple[int, ...]:
+def _shape(b: Given, by_b: Array) -> tuple[int, ...]:
     """The shape of the gradient in b, whose default is (M,) for one output."""
     if b is not None:
         return np.shape(b)
@@ -538,7 +505,7 @@ def _matrix(name: str, value: ArrayLike, d: int | None = None) -> Array:
     return X
 
 
-def _weights(name: str, value: ArrayLike | None, n: int) -> Array | None:
+def _weights(name: str, value: Given, n: int) -> Array | None:
     """Outer weights as (n, k)."""
     if value is None:
         return None
@@ -562,3 +529,410 @@ def _real(name: str, value: ArrayLike) -> Array:
 def _require_finite(name: str, X: Array) -> None:
     if not np.isfinite(X).all():
         raise ValueError(f"{name} contains NaN or infinity; expected finite numbers")
+
+
+# ---- biases: K = E σ(X + s) σ(Y + t) -------------------------------------------------------------
+
+KNOTS = ((0.0, 1.0), (6.0, -1.0))  # pairs (τ, c): σ(x) = Σ c (x - τ)_+
+
+
+class _Pairs(NamedTuple):
+    """The pairs of two sets of rows."""
+
+    ru: Array  # (m, 1), lengths, at least SHORTEST
+    rv: Array  # (1, n)
+    rho: Array  # (m, n), correlations
+    below: Array  # 1 - ρ
+    above: Array  # 1 + ρ
+    gap: Array  # rv - ru
+
+
+SHORTEST = 1e-60
+
+
+def _pairs_of(left: "_Biased", right: "_Biased") -> _Pairs:
+    """Small angles from the chord, |u ∓ v|² = 2 (1 ∓ ρ), since ρ alone would blur them."""
+    ru = np.maximum(left.lengths[:, None], SHORTEST)
+    rv = np.maximum(right.lengths[None, :], SHORTEST)
+    units, others = left.rows / ru, right.rows / rv.T
+    rho = np.clip(units @ others.T, -1.0, 1.0)
+    below, above, gap = 1.0 - rho, 1.0 + rho, rv - ru
+    near = np.argwhere(np.abs(rho) > 1.0 - 2.0**-20)
+    for start in range(0, len(near), SIDE):
+        i, j = near[start : start + SIDE].T
+        sign = np.sign(rho[i, j])[:, None]
+        small = 0.5 * np.sum((units[i] - sign * others[j]) ** 2, axis=1)
+        small[small < 2.0**-99] = 0.0  # the same direction, up to rounding
+        below[i, j] = np.where(sign[:, 0] > 0.0, small, 2.0 - small)
+        above[i, j] = np.where(sign[:, 0] > 0.0, 2.0 - small, small)
+        v, w = sign * right.rows[j], left.rows[i]
+        gap[i, j] = np.sum((v - w) * (v + w), axis=1) / (ru[i, 0] + rv[0, j])
+    return _Pairs(ru, rv, rho, np.maximum(below, 1e-40), np.maximum(above, 1e-40), gap)
+
+
+def _difference(p: _Pairs, s: Array, t: Array) -> Array:
+    """s/ru - t/rv for ρ >= 0, s/ru + t/rv for ρ < 0: small between nodes that almost coincide."""
+    t = np.where(p.rho < 0.0, -t, t)
+    h, k = s / p.ru, t / p.rv
+    plain = h - k
+    plain[np.abs(plain) < 2.0**-49 * (np.abs(h) + np.abs(k))] = 0.0
+    close = (s - t) / p.ru + (t / p.ru) * (p.gap / p.rv)
+    return np.where(np.abs(p.gap) < 0.5 * p.ru, close, plain)
+
+def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Array]:
+    return _of_pairs(_pairs_of(left, right), left.biases[:, None], right.biases[None, :])
+
+
+def _of_pairs(p: _Pairs, s: Array, t: Array) -> tuple[Array, Array, Array, Array]:
+    """K and its derivatives in c, q_v and t: E σ' σ', E σ σ''/2 and E σ σ'."""
+    root = np.sqrt(p.below * p.above)
+    turn, small = np.where(p.rho < 0.0, -1.0, 1.0), np.minimum(p.below, p.above)
+    K, by_c, by_qv, by_t = np.zeros((4, *p.rho.shape))
+    for knot, jump in KNOTS:
+        h = (s - knot) / p.ru
+        for other, factor in KNOTS:
+            k, both = (t - other) / p.rv, jump * factor
+            difference = _difference(p, s - knot, t - other)
+            probability, moment = _orthants(h, k, difference, p.rho, p.below, p.above)
+            z = (difference + small * turn * k) / root  # (h - ρ k)/sqrt(1 - ρ²)
+            w = turn * (small * h - difference) / root  # (k - ρ h)/sqrt(1 - ρ²)
+            K += both * p.ru * p.rv * moment
+            by_c += both * probability
+            by_qv += both * 0.5 * _density(k) * (p.ru / p.rv) * root * _ramp(z)
+            mean = h * probability + _density(h) * _normal(w) + p.rho * _density(k) * _normal(z)
+            by_t += both * p.ru * np.maximum(mean, 0.0)
+    return K, by_c, by_qv, by_t
+
+
+def _normal(x: Array) -> Array:
+    """Φ(x)."""
+    tail = _density(x) * _mills(x)
+    return np.where(x > 0.0, 1.0 - tail, tail)
+
+
+def _mills(x: Array) -> Array:
+    """Φ(-|x|)/φ(x), to a few ulp."""
+    from scipy.special import erfcx  # needed with biases alone
+
+    return np.sqrt(0.5 * np.pi) * np.asarray(erfcx(np.sqrt(0.5) * np.abs(x)))
+
+
+def _density(x: Array) -> Array:
+    """φ(x)."""
+    return np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi)
+
+
+def _ramp(x: Array) -> Array:
+    """G(x) = E (Z + x)_+ = φ(x) + x Φ(x) = x + G(-x)."""
+    tail = _density(x) * (1.0 - np.abs(x) * _mills(x))
+    return np.where(x > 0.0, x, 0.0) + np.maximum(tail, 0.0)
+
+
+def _orthants(
+    h: Array, k: Array, difference: Array, rho: Array, below: Array, above: Array
+) -> tuple[Array, Array]:
+    """Φ₂(h, k; ρ) = P(X > -h, Y > -k) and E (X + h)_+ (Y + k)_+ in unit variances.
+
+    ∂/∂ρ of the second is the first, whose own is the density φ₂: Taylor's formula at ρ = 0 gives
+
+        Φ₂ = Φ(h) Φ(k) + ∫ φ₂(r) dr,  E = G(h) G(k) + ρ Φ(h) Φ(k) + ∫ (ρ - r) φ₂(r) dr,
+
+    r from 0 to ρ and G(h) = E (Z + h)_+. What would lose digits that way is done by `_tails`.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    product, squares = h * k, 0.5 * (h * h + k * k)
+    first, second = np.zeros_like(rho), np.zeros_like(rho)
+    for node, weight in zip(0.5 + 0.5 * nodes, weights / (4.0 * np.pi), strict=True):
+        r = node * rho
+        rest = 1.0 - r * r
+        density = weight * np.exp((r * product - squares) / rest) / np.sqrt(rest)
+        first += density
+        second += (1.0 - node) * density
+    start, means = _normal(h) * _normal(k), _ramp(h) * _ramp(k)
+    second = means + second * rho**2
+    probability, moment = start + first * rho, second + rho * start
+    lost = (probability < 0.0625 * start) | (moment < 0.0625 * second)
+    lost |= (np.abs(rho) > 0.75) | (np.minimum(h, k) < -5.0)
+    everything = np.broadcast_arrays(h, k, difference, rho, below, above)
+    at = np.argwhere(lost)
+    for begin in range(0, len(at), SIDE):
+        here = tuple(at[begin : begin + SIDE].T)
+        probability[here], moment[here] = _tails(*(x[here] for x in everything))
+    return probability, moment
+
+
+def _tails(
+    h: Array, k: Array, difference: Array, rho: Array, below: Array, above: Array
+) -> tuple[Array, Array]:
+    """The same with Taylor's formula at ρ = -1 if ρ < 0, so that every term is positive.
+
+    φ₂ dr = exp(-(m² + y²)/2) sech(x) dx/2π with r = tanh x, y = a e^x - b e^-x, m = max(|h|, |k|),
+    a = |h - k|/2, b = |h + k|/2; what is below 2e-16 of the peak is cut off at either end.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    nodes, weights = 0.5 + 0.5 * nodes, 0.5 * weights
+    negative, cut = rho < 0.0, 74.0
+    furthest = np.clip(np.maximum(np.abs(h), np.abs(k)), 0.0, 40.0)
+    size = np.minimum(np.abs(difference), 80.0)
+    a = np.maximum(0.5 * np.where(negative, np.minimum(np.abs(h - k), 80.0), size), 1e-100)
+    b = np.maximum(0.5 * np.where(negative, size, np.minimum(np.abs(h + k), 80.0)), 1e-100)
+    t = np.minimum(np.sqrt(above / below), (np.sqrt(cut) + np.sqrt(cut + 4.0 * a * b)) / (2.0 * a))
+    end = np.minimum(a * t - b / t, 0.0)
+    fall = np.sqrt(end * end + cut)
+    length = np.log(0.5 * t * (fall + np.sqrt(fall * fall + 4.0 * a * b)) / b)
+    length = np.clip(length, 0.0, np.where(negative, 38.0, np.log(np.maximum(t, 1.0))))
+    edges, sizes = np.array([0.0, 0.06, 0.2, 0.5]), np.array([0.06, 0.14, 0.3, 0.5])
+    places = (edges[:, None] + sizes[:, None] * nodes).ravel()  # dense where sech(x) is large
+    steps = (sizes[:, None] * weights).ravel()
+    places = np.where(negative[:, None], places, 1.0 - places)
+    ratio = np.exp(places * length[:, None]) / t[:, None]  # e^-x
+    y = a[:, None] / ratio - b[:, None] * ratio
+    density = np.exp(-0.5 * (furthest[:, None] ** 2 + y * y)) / (ratio + 1.0 / ratio)
+    density *= steps * length[:, None] / np.pi
+    probability = np.sum(density, axis=1)
+    moment = np.sum(density * (above[:, None] - 2.0 / (1.0 + ratio * ratio)), axis=1)
+    # At ρ = -1 both are integrals over [-h, k], where the exponential is flat by quadrature.
+    width, low = np.where(negative, np.maximum(difference, 0.0), 0.0), np.minimum(h, k)
+    flat = width * (width + 2.0 * np.abs(low)) < 30.0
+    step = np.where(flat, width, 0.0)[:, None] * nodes
+    inside = np.exp(low[:, None] * step - 0.5 * step * step) * (weights * _density(low)[:, None])
+    rest = _normal(-np.maximum(h, k))
+    mass = np.where(low > 0.0, 1.0 - _normal(-low) - rest, _normal(low) - rest)
+    area = (h * k - 1.0) * mass + h * _density(k) + k * _density(h)
+    mass = np.where(flat, width * inside.sum(axis=1), mass)
+    area = np.where(flat, width * np.sum(inside * step * (width[:, None] - step), axis=1), area)
+    start = np.where(negative, mass, _normal(h) * _normal(k))
+    first = np.where(negative, area + above * mass, _ramp(h) * _ramp(k) + rho * start)
+    return start + probability, first + moment
+
+
+# ---- sums over pairs of nodes with biases --------------------------------------------------------
+
+
+class _Biased(NamedTuple):
+    """Nodes a_i σ(<w_i, x> + s_i)."""
+
+    rows: Array  # (n, d)
+    lengths: Array  # (n,), |w_i|
+    biases: Array  # (n,)
+    weights: Array  # (n, k), a_i / n
+
+    def part(self, some: slice) -> "_Biased":
+        """Some of the nodes."""
+        return _Biased(*(x[some] for x in self))
+
+
+def _biased(name: str, X: Array, letter: str, given: Given, weights: Array) -> _Biased:
+    biases = np.zeros(len(X)) if given is None else _real(letter, given)
+    if biases.shape != (len(X),):
+        raise ValueError(f"{letter} has shape {biases.shape}; expected ({len(X)},)")
+    for each, values in ((name, X), (letter, biases)):
+        _require_finite(each, values)
+        if not np.abs(values).max() < 1e3:
+            found = np.abs(values).max()
+            raise ValueError(f"{each} reaches {found:.3g}; expected below 1e3 with biases")
+    lengths = np.sqrt(np.einsum("ij,ij->i", X, X))
+    return _Biased(X, lengths, biases, weights / len(X))
+
+
+def _biased_sums(source: _Biased, probe: _Biased) -> tuple[Array, Array, Array]:
+    """V_j = Σ_i a_i K_ij, (M, k), and Σ_i <a_i, b_j> times ∂K_ij/∂θ_j, (M, d), or ∂K_ij/∂t_j.
+
+    ∂K/∂θ = (∂K/∂c) w + 2 (∂K/∂q_v) θ.
+    """
+    V = np.zeros((len(probe.rows), source.weights.shape[1]))
+    P, D = np.zeros(probe.rows.shape), np.zeros(len(probe.rows))
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
+        some, others = source.part(i), probe.part(j)
+        K, by_c, by_qv, by_t = _shifted(some, others)
+        pairs = some.weights @ others.weights.T
+        V[j] += K.T @ some.weights
+        P[j] += (pairs * by_c).T @ some.rows
+        P[j] += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
+        D[j] += np.sum(pairs * by_t, axis=0)
+    return V, P, D
+
+
+def _biased_kernel(U: Array, V: Array, s: Given, t: Given) -> Array:
+    left = _biased("U", U, "s", s, np.ones((len(U), 1)))
+    right = _biased("V", V, "t", t, np.ones((len(V), 1)))
+    K = np.empty((len(U), len(V)))
+    for i, j in _tiles(*K.shape):
+        K[i, j] = _shifted(left.part(i), right.part(j))[0]
+    return K
+
+
+def _biased_target(W: Array, a: Array | None, s: ArrayLike) -> tuple[_Biased, float]:
+    """The nodes and Σ_ij <a_i, a_j> K_ij; pairs in different blocks are visited once."""
+    nodes = _biased("W", W, "s", s, np.ones((len(W), 1)) if a is None else a)
+    total, side = 0.0, 64
+    for start in range(0, len(W), side):
+        here = nodes.part(slice(start, start + side))
+        total += float(np.vdot(here.weights, _biased_sums(here, here)[0]))
+        if start:
+            before = nodes.part(slice(0, start))
+            total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here)[0]))
+    return nodes, total
+
+
+def _has_biases(W: ArrayLike | Target, s: Given, t: Given) -> bool:
+    inside = isinstance(W, Target) and isinstance(W.nodes, _Biased)
+    return inside or s is not None or t is not None
+
+
+def _biased_loss(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given, s: Given, t: Given,
+    return_error: bool = False,
+) -> tuple[float, Array, Array, Array]:
+    """L and its gradients in Theta, in b as (M, k), and in t."""
+    if return_error:
+        raise ValueError("return_error is given with biases; expected networks without")
+    outer_b = None if b is None else _weights("b", b, len(np.atleast_1d(np.asarray(b))))
+    if not isinstance(W, Target):
+        rows = _matrix("W", W)
+        if a is None and outer_b is not None:
+            a = np.ones((len(rows), outer_b.shape[1]))
+        W = Target(rows, a, s)
+    elif a is not None or s is not None:
+        raise ValueError("a or s is given beside a Target; expected both inside, Target(W, a, s)")
+    source, k = W.nodes, W.nodes.weights.shape[1]
+    if not isinstance(source, _Biased):
+        rows = np.asarray(W.rows, dtype=np.float64)  # a target by moments may hold float32
+        source = _biased("W", rows, "s", None, source.weights * len(rows))
+    theta = _matrix("Theta", Theta, source.rows.shape[1])
+    outer_b = np.ones((len(theta), k)) if b is None else _weights("b", b, len(theta))
+    if outer_b is None or outer_b.shape[1] != k:
+        found = 0 if outer_b is None else outer_b.shape[1]
+        raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
+    probe = _biased("Theta", theta, "t", t, outer_b)
+    own, cross = _biased_sums(probe, probe), _biased_sums(source, probe)
+    by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
+    value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
+    return max(value, 0.0), by_theta, by_b / len(theta), by_t
+
+
+# ---- second derivatives --------------------------------------------------------------------------
+
+
+class _Move(NamedTuple):
+    """A direction in which a network moves."""
+
+    rows: Array  # (n, d)
+    weights: Array  # (n, k), over n as in _Nodes
+
+    def part(self, some: slice) -> "_Move":
+        """That of some of the rows."""
+        return _Move(self.rows[some], self.weights[some])
+
+
+def _tangents(
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move
+) -> tuple[Array, Array]:
+    """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
+
+    With m = c/q_v, w' = w - m θ, ρ² = c²/(q_u q_v) and A, B, B', G of _kernel_and_curves, a pair
+    of unit weights adds to the derivative of (∂K°/∂c) w + 2 (∂K°/∂q_v) θ
+
+        A <w', δ> w' + B (<θ, δ> w' + <w', δ> θ) + G <θ, δ> θ + 2 (∂K°/∂q_v) δ
+        + (∂K°/∂c) ε + B' <w, ε> w + B <θ, ε> θ - A (c/q_u) <w', ε> w'
+        + A (1 - ρ²) (<w', ε> θ + <θ, ε> w' + m <θ, ε> θ):
+
+    A alone is infinite between parallel rows, and its factors are then small.
+    """
+    if probe.variances.min() < 1e-8:
+        raise ValueError("Theta has a row shorter than 1e-4, too short for second derivatives")
+    dV, dP = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
+    on_theta, on_delta = np.zeros((2, len(probe.rows), 1))
+    y = np.sum(probe.rows * ahead.rows, axis=1)[:, None]
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
+        some, others, aim = source.part(i), probe.part(j), ahead.part(j)
+        qu, qv, c = _arguments(some, others)
+        K, by_c, by_qu, by_qv, A, B, turned, G = (
+            x.T for x in _kernel_and_curves(*np.broadcast_arrays(qu, qv, c))
+        )
+        m = (c * _inverse(qv)).T
+        p = aim.rows @ some.rows.T
+        dV[j] += (by_c * p + 2.0 * y[j] * by_qv) @ some.weights
+        p -= m * y[j]
+        pairs = others.weights @ some.weights.T
+        on_w = (A * p + B * y[j]) * pairs
+        on_theta[j] += _row_sums(pairs, B * p + G * y[j]) - _row_sums(on_w, m)
+        on_delta[j] += 2.0 * _row_sums(pairs, by_qv)
+        weight = aim.weights @ some.weights.T
+        if behind is not None:
+            move = behind.part(i)
+            weight += others.weights @ move.weights.T
+            z = others.rows @ move.rows.T
+            e = np.sum(some.rows * move.rows, axis=1)
+            dV[j] += (by_c * z + 2.0 * by_qu * e) @ some.weights + K @ move.weights
+            dP[j] += (pairs * by_c) @ move.rows
+            back = (c * _inverse(qu)).T
+            rest = 1.0 - m * back
+            rest[rest < 2.0**-48] = 0.0  # parallel, up to rounding
+            rest *= A
+            p = e - m * z
+            on_w += pairs * turned * e
+            skew = pairs * (rest * z - A * back * p)
+            on_w += skew
+            on_theta[j] += _row_sums(pairs, B * z + rest * (p + m * z)) - _row_sums(skew, m)
+        on_w += weight * by_c
+        on_theta[j] += 2.0 * _row_sums(weight, by_qv)
+        dP[j] += on_w @ some.rows
+    return dV, dP + on_theta * probe.rows + on_delta * ahead.rows
+
+
+def _inverse(q: Array) -> Array:
+    """1/q, and 0 where q is too small for it."""
+    return np.divide(1.0, q, out=np.zeros_like(q), where=q > 1e-300)
+
+
+def _row_sums(left: Array, right: Array) -> Array:
+    """The sums of the rows of left * right, as a column."""
+    return np.einsum("ij,ij->i", left, right)[:, None]
+
+
+def _expanded(_W: ArrayLike, _a: Given) -> tuple[_Nodes, float, float]:
+    raise ValueError("expand is True; expected False for an activation that is not homogeneous")
+
+
+# ---- rounding errors -----------------------------------------------------------------------------
+
+UNIT = 2.0**-53  # every operation is off by at most UNIT times its result
+
+
+def _roundings(source: _Nodes, probe: _Nodes) -> int:
+    """How many roundings a term of Σ_j <b_j, V_j> goes through after K, at most.
+
+    A tile adds up at most 4 SIDE columns, at least SIDE of them unless it is the last one.
+    """
+    columns = min(len(source.rows), 4 * SIDE) + 3 * (len(source.rows) // SIDE + 1)
+    return columns + probe.weights.size + 24
+
+
+KERNEL_ERROR = 1e-15  # of K°, in units of what _sum_error says; measured
+
+
+def _sum_error(source: _Nodes, probe: _Nodes, slack: int) -> float:
+    """Bound on the error of Σ_j <b_j, V_j> with V = _values(source, probe).
+
+    With d columns c is off by (d + slack) UNIT |u||v| and q by (d + slack) UNIT q; twice their
+    first-order effect is taken, which leaves room for the curvature of K°. K° itself is taken to
+    be off by KERNEL_ERROR sqrt(K°(q_u, q_u, q_u) + 1) sqrt(K°(q_v, q_v, q_v) + 1): that is 4 times
+    the worst error measured at 18 points, not proved.
+    """
+    unit = (source.rows.shape[1] + slack) * UNIT
+    left, right = (
+        np.sqrt(np.abs(_kernel(x.variances, x.variances, np.sqrt(x.variances) ** 2)) + 1.0)
+        @ np.abs(x.weights)
+        for x in (source, probe)
+    )
+    total = KERNEL_ERROR * float(left @ right)
+    relative = _roundings(source, probe) * UNIT
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
+        qu, qv, c = np.broadcast_arrays(*_arguments(source.part(i), probe.part(j)))
+        K, by_c, by_qv = _kernel_and_slopes(qu, qv, c)
+        by_qu = _kernel_and_slopes(qv, qu, c)[2]
+        error = np.abs(by_c) * np.sqrt(qu) * np.sqrt(qv) + np.abs(by_qu) * qu + np.abs(by_qv) * qv
+        error = 2.0 * unit * error + relative * np.abs(K)
+        total += float(np.vdot(np.abs(probe.weights[j]), error.T @ np.abs(source.weights[i])))
+    return 1.001 * total + 1e-300

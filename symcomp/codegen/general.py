@@ -54,8 +54,8 @@ def general_source(ker: DualKernel) -> str:
     largest = ("256" if printed else "1e6") if orthants else "1e100"
     gaps = {"formulas": "".join(guards) + functions, "largest": largest}
     hessian = skeletons.GENERAL_HESSIAN.substitute(shortest=skeletons.SHORTEST if orthants else "")
-    engine = skeletons.GENERAL.substitute(gaps) + hessian + skeletons.NO_EXPANSION
-    draft = executed("draft", tidy(header.text([]) + engine + extra.source))
+    engine = skeletons.GENERAL.substitute(gaps)
+    draft = executed("draft", tidy(header.text([]) + engine + extra.interface() + extra.source))
     require_accurate(ker, draft)
     found = measured(ker, draft, short=not orthants)
     errors = skeletons.GENERAL_ERRORS.substitute(kernel_error=found.bound, points=found.points)
@@ -65,7 +65,8 @@ def general_source(ker: DualKernel) -> str:
     else:
         half = _HALF if "root = " in functions else ""
         notes = [_GENERAL_CONVENTIONS + half, _SECOND, extra.note]
-    return tidy(header.text(notes) + engine + errors + extra.interface())
+    body = engine + extra.interface() + extra.source + hessian + skeletons.NO_EXPANSION + errors
+    return tidy(header.text(notes) + body)
 
 
 def _scipy(functions: str) -> str:
@@ -124,7 +125,8 @@ def _of_lengths(ker: DualKernel) -> str:
     ):
         code = [skeletons.POLAR_CALL, *statements(results, CORRELATION)]
         if name == "_kernel_and_curves":
-            code[1:1] = skeletons.POLAR_FLOOR
+            floors = any("floor_" in line for line in code)
+            code[1:1] = skeletons.POLAR_FLOOR if floors else skeletons.POLAR_FLOOR[:-1]
         text += skeletons.PLAIN_FUNCTION.substitute(name=name, returns=returns, code=indented(code))
     return text
 

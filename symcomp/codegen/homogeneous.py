@@ -23,7 +23,7 @@ def homogeneous_source(ker: DualKernel) -> str | None:
     found = formulas(*functions)
     if found is None:
         return None
-    engine = _engine(ker.degree, *found) + _expansion(ker)
+    engine = _engine(ker.degree, *found)
     exprs = [_without_names(f, ker.rho) for f in functions]
     kernel = rf"|u|^k |v|^k κ(ρ),  ρ = <u, v>/(|u||v|),  k = {ker.degree}"
     letters = ("κ", "κ'", "κ''")
@@ -33,8 +33,10 @@ def homogeneous_source(ker: DualKernel) -> str | None:
     header = Header(ker.left, kernel, equations, skeletons.HOMOGENEOUS_IMPORTS)
     draft = executed("draft", tidy(header.text([]) + engine))
     kappa, slope, curve = measured_errors(draft, *found)
-    body = engine + _errors(kappa, steep=found[1].steep) + extra.interface()
     curved = any(f.curved for f in found[:2])
+    errors = _errors(kappa, steep=found[1].steep)
+    body = engine + extra.interface() + extra.source + _hessian(ker.degree, found)
+    body += _expansion(ker) + errors
     notes = [_conventions(ker.degree, curved), stated(kappa, slope, curve), extra.note]
     return tidy(header.text(notes) + body)
 
@@ -63,7 +65,13 @@ def _engine(degree: int, kappa: Formula, slope: Formula, curve: Formula) -> str:
         sharpen_if=skeletons.SHARPEN_IF if curved else "",
         for_slopes=whole,
         for_values=(whole if slope.steep else ", zone=0.0") if curved else "",
-    ) + skeletons.HOMOGENEOUS_HESSIAN.substitute(
+    )
+
+
+def _hessian(degree: int, functions: tuple[Formula, ...]) -> str:
+    """The second derivatives."""
+    curved = any(f.curved for f in functions)
+    return skeletons.HOMOGENEOUS_HESSIAN.substitute(
         for_curves=", zone=WIDE" if curved else "",
         wide=skeletons.WIDE if curved else "",
         zero_rows=skeletons.ZERO_ROWS if degree == 1 else "",

@@ -37,19 +37,19 @@ def tabulated_source(ker: DualKernel, table: Tables) -> str:
     header = Header(
         ker.left, "K°(|u|^2, |v|^2, <u, v>)", _TABULATED_EQUATIONS, skeletons.TABULATED_IMPORTS
     )
-    rest = skeletons.TABULATED_REST.substitute(kernel_error="1.0") + skeletons.NO_EXPANSION
-    module = executed("draft", tidy(header.text([]) + body + rest))
+    module = executed("draft", tidy(header.text([]) + body))
 
     def differentiate(u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[float, ...]:
         nodes = [module._nodes("row", row[None, :], np.ones((1, 1))) for row in (u, v)]
         return tuple(float(x[0, 0]) for x in next(module._pairs(*nodes, slopes=True))[2:])
 
     errors = measure(ker, differentiate)
-    rest = skeletons.TABULATED_REST.substitute(kernel_error=errors.stated_value)
-    body += rest + skeletons.NO_EXPANSION
     extra = refused()
+    body += extra.interface() + extra.source
+    body += skeletons.TABULATED_REST.substitute(kernel_error=errors.stated_value)
+    body += skeletons.NO_EXPANSION
     notes = [_TABULATED_CONVENTIONS, errors.sentence(), extra.note]
-    return tidy(header.text(notes) + body + extra.interface())
+    return tidy(header.text(notes) + body)
 
 
 def _rows(part: Part) -> str:

@@ -1,7 +1,7 @@
 """The text of the generated modules: what does not depend on the activation, with $gaps.
 
-A module is HEADER, one engine (HOMOGENEOUS, GENERAL or TABULATED) with its errors, EXPANSION,
-INTERFACE and one engine for biases (BIASED with SMOOTH_PAIRS or SPLINE, or UNBIASED). The engines
+A module is HEADER, one engine (HOMOGENEOUS, GENERAL or TABULATED), INTERFACE, one engine for biases
+(BIASED with SMOOTH_PAIRS or SPLINE, or UNBIASED), second derivatives, EXPANSION and errors. They
 offer the same names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`,
 `_entries`, `_values`, `_values_and_pulls`, `_sum_error`, `_expanded`, `_Move` and `_tangents`.
 Every module needs NumPy alone, and SciPy where erf or Φ₂ occur.

@@ -34,7 +34,7 @@ UNBIASED = '''
 # ---- biases --------------------------------------------------------------------------------------
 
 
-def _refuse_biases(*biases: ArrayLike | None) -> None:
+def _refuse_biases(*biases: Given) -> None:
     """E σ(X + s) σ(Y + t) has no closed form here."""
     if any(bias is not None for bias in biases):
         raise ValueError("biases s, t are given; expected none with this activation, $reason")
@@ -58,7 +58,7 @@ class _Biased(NamedTuple):
         return _Biased(*(x[some] for x in self))
 
 
-def _biased(name: str, X: Array, letter: str, given: ArrayLike | None, weights: Array) -> _Biased:
+def _biased(name: str, X: Array, letter: str, given: Given, weights: Array) -> _Biased:
     biases = np.zeros(len(X)) if given is None else _real(letter, given)
     if biases.shape != (len(X),):
         raise ValueError(f"{letter} has shape {biases.shape}; expected ({len(X)},)")
@@ -89,7 +89,7 @@ def _biased_sums(source: _Biased, probe: _Biased) -> tuple[Array, Array, Array]:
     return V, P, D
 
 
-def _biased_kernel(U: Array, V: Array, s: ArrayLike | None, t: ArrayLike | None) -> Array:
+def _biased_kernel(U: Array, V: Array, s: Given, t: Given) -> Array:
     left = _biased("U", U, "s", s, np.ones((len(U), 1)))
     right = _biased("V", V, "t", t, np.ones((len(V), 1)))
     K = np.empty((len(U), len(V)))
@@ -111,18 +111,13 @@ def _biased_target(W: Array, a: Array | None, s: ArrayLike) -> tuple[_Biased, fl
     return nodes, total
 
 
-def _has_biases(W: "ArrayLike | Target", s: ArrayLike | None, t: ArrayLike | None) -> bool:
+def _has_biases(W: ArrayLike | Target, s: Given, t: Given) -> bool:
     inside = isinstance(W, Target) and isinstance(W.nodes, _Biased)
     return inside or s is not None or t is not None
 
 
 def _biased_loss(
-    W: "ArrayLike | Target",
-    Theta: ArrayLike,
-    a: ArrayLike | None,
-    b: ArrayLike | None,
-    s: ArrayLike | None,
-    t: ArrayLike | None,
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given, s: Given, t: Given,
     return_error: bool = False,
 ) -> tuple[float, Array, Array, Array]:
     """L and its gradients in Theta, in b as (M, k), and in t."""
@@ -138,7 +133,8 @@ def _biased_loss(
         raise ValueError("a or s is given beside a Target; expected both inside, Target(W, a, s)")
     source, k = W.nodes, W.nodes.weights.shape[1]
     if not isinstance(source, _Biased):
-        source = _biased("W", W.rows, "s", None, source.weights * len(W.rows))
+        rows = np.asarray(W.rows, dtype=np.float64)  # a target by moments may hold float32
+        source = _biased("W", rows, "s", None, source.weights * len(rows))
     theta = _matrix("Theta", Theta, source.rows.shape[1])
     outer_b = np.ones((len(theta), k)) if b is None else _weights("b", b, len(theta))
     if outer_b is None or outer_b.shape[1] != k:
@@ -160,7 +156,6 @@ def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Ar
     """K and its derivatives in c, q_v and t."""
     s, t = left.biases[:, None], right.biases[None, :]
     ru, rv = left.lengths[:, None], right.lengths[None, :]
-    qu, qv = ru * ru, rv * rv
-    c = np.clip(left.rows @ right.rows.T, -ru * rv, ru * rv)
+$variances    c = np.clip(left.rows @ right.rows.T, -ru * rv, ru * rv)
     $code
 $functions''')

@@ -30,7 +30,7 @@ def _sum_error(source: _Nodes, probe: _Nodes, slack: int) -> float:
     error stated at the head of the module, which was measured.
     """
     d = source.rows.shape[1]
-    peak, steepest = (float(x) for x in _correlation(1.0))
+    peak = float(_correlation(1.0)[0])
     relative = _roundings(source, probe) + DEGREE * (d + 8) + 2 * $ulps
     masses, pushes = (np.abs(x.weights) * x.radii[:, None] ** DEGREE for x in (source, probe))
     left, right = masses.sum(axis=0), pushes.sum(axis=0)
@@ -48,7 +48,9 @@ def _sum_error(source: _Nodes, probe: _Nodes, slack: int) -> float:
 '''
 )
 
-FROM_SLOPE = "total += UNIT * (2 * d + slack) * steepest * float(left @ right)"
+FROM_SLOPE = """\
+steepest = float(_correlation(1.0)[1])
+        total += UNIT * (2 * d + slack) * steepest * float(left @ right)"""
 FROM_TURN = "total += _turn_error(source, probe, (2 * d + slack) * UNIT)"
 TURN_ERROR = '''
 

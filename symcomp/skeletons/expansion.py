@@ -24,7 +24,7 @@ class _Moments(NamedTuple):
     same: bool  # no <α_i, α_j> is negative
 
 
-def _streamed(W: ArrayLike, a: ArrayLike | None) -> _Nodes:
+def _streamed(W: ArrayLike, a: Given) -> _Nodes:
     """The nodes of W, which stays where it is if it is an array of float32 or float64."""
     rows = np.asarray(W) if isinstance(W, np.ndarray) else _matrix("W", W)
     if rows.dtype not in (np.float32, np.float64) or rows.ndim != 2 or rows.size == 0:
@@ -49,7 +49,7 @@ def _blocks(rows: Array) -> list[slice]:
     return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
 
-def _expanded(W: ArrayLike, a: ArrayLike | None) -> tuple[_Nodes, float, float]:
+def _expanded(W: ArrayLike, a: Given) -> tuple[_Nodes, float, float]:
     """The nodes, ΣΣ <a_i, a_j> K(w_i, w_j) and a bound of its error, in O(N d²) time.
 
     Exact are the orders 0, 1, 2 of all pairs and all of κ(1) where i = j. The rest
@@ -160,6 +160,6 @@ def _moments(nodes: _Nodes) -> _Moments:
 
 NO_EXPANSION = """
 
-def _expanded(_W: ArrayLike, _a: ArrayLike | None) -> tuple[_Nodes, float, float]:
+def _expanded(_W: ArrayLike, _a: Given) -> tuple[_Nodes, float, float]:
     raise ValueError("expand is True; expected False for an activation that is not homogeneous")
 """

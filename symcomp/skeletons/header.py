@@ -22,6 +22,7 @@ $formulas
 
 `loss` is L, (S0) in symcomp's theory, the squares of several outputs added; `simplified` is F,
 (S1), for a target of mean weight μ and E|w|^2 = τ^2. Both are this project's reconstruction.
+Real numbers of any kind, float32 among them, are computed in float64.
 
 $notes
 """
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+Given = ArrayLike | None  # what may be left out
 
 TILE = 1 << 16  # pairs of rows treated at a time, so that their buffers stay in a core's cache
 SIDE = 256  # at most so many rows of the network whose gradient is asked for, 4 SIDE of the other

@@ -22,12 +22,8 @@ class Target:
     """
 
     def __init__(
-        self,
-        W: ArrayLike,
-        a: ArrayLike | None = None,
-        s: ArrayLike | None = None,
-        *,
-        expand: bool = False,
+        self, W: ArrayLike, a: Given = None, s: Given = None,
+        *, expand: bool = False,
     ) -> None:
         """Check and sum."""
         self.energy_error = 0.0
@@ -47,7 +43,7 @@ class Target:
 
 
 def kernel(
-    U: ArrayLike, V: ArrayLike, s: ArrayLike | None = None, t: ArrayLike | None = None
+    U: ArrayLike, V: ArrayLike, s: Given = None, t: Given = None
 ) -> Array:
     """K(u_i, v_j) of the rows of U (m, d) and V (n, d): shape (m, n), float64.
 
@@ -65,35 +61,19 @@ def kernel(
 
 @overload
 def loss(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
     return_error: Literal[False] = False,
-    *,
-    s: ArrayLike | None = None,
-    t: ArrayLike | None = None,
+    *, s: Given = None, t: Given = None,
 ) -> float: ...
 @overload
 def loss(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
-    *,
-    return_error: Literal[True],
-    s: ArrayLike | None = None,
-    t: ArrayLike | None = None,
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    *, return_error: Literal[True], s: Given = None, t: Given = None,
 ) -> tuple[float, float]: ...
 def loss(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
     return_error: bool = False,
-    *,
-    s: ArrayLike | None = None,
-    t: ArrayLike | None = None,
+    *, s: Given = None, t: Given = None,
 ) -> float | tuple[float, float]:
     """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
 
@@ -113,13 +93,8 @@ def loss(
 
 
 def loss_and_grad(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
-    *,
-    s: ArrayLike | None = None,
-    t: ArrayLike | None = None,
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given = None, b: Given = None,
+    *, s: Given = None, t: Given = None,
 ) -> tuple[float, Array, Array] | tuple[float, Array, Array, Array]:
     """L with its gradients in Theta (M, d), in b and, where t is given, in t (M,).
 
@@ -137,27 +112,16 @@ def loss_and_grad(
 
 @overload
 def simplified(
-    tau: float,
-    mu: ArrayLike,
-    Theta: ArrayLike,
-    b: ArrayLike | None = None,
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None,
     return_error: Literal[False] = False,
 ) -> float: ...
 @overload
 def simplified(
-    tau: float,
-    mu: ArrayLike,
-    Theta: ArrayLike,
-    b: ArrayLike | None = None,
-    *,
-    return_error: Literal[True],
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None,
+    *, return_error: Literal[True],
 ) -> tuple[float, float]: ...
 def simplified(
-    tau: float,
-    mu: ArrayLike,
-    Theta: ArrayLike,
-    b: ArrayLike | None = None,
-    return_error: bool = False,
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None, return_error: bool = False,
 ) -> float | tuple[float, float]:
     """F, the limit of L for many target nodes of mean mu and E|w|² = tau² (S1), at least 0.
 
@@ -170,7 +134,7 @@ def simplified(
 
 
 def simplified_and_grad(
-    tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None = None
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given = None
 ) -> tuple[float, Array, Array]:
     """F with its gradients in Theta (M, d) and b (M,); arguments and errors as in simplified."""
     nodes, energy, probe = _simplified_networks(tau, mu, Theta, b)
@@ -179,12 +143,8 @@ def simplified_and_grad(
 
 
 def hessian_vector_product(
-    W: ArrayLike | Target,
-    Theta: ArrayLike,
-    dTheta: ArrayLike,
-    db: ArrayLike | None = None,
-    a: ArrayLike | None = None,
-    b: ArrayLike | None = None,
+    W: ArrayLike | Target, Theta: ArrayLike, dTheta: ArrayLike, db: Given = None, a: Given = None,
+    b: Given = None,
 ) -> tuple[Array, Array]:
     """The second derivative of L at (Theta, b) applied to a direction: (hTheta (M, d), hb like b).
 
@@ -201,12 +161,8 @@ def hessian_vector_product(
 
 
 def simplified_hessian_vector_product(
-    tau: float,
-    mu: ArrayLike,
-    Theta: ArrayLike,
-    dTheta: ArrayLike,
-    db: ArrayLike | None = None,
-    b: ArrayLike | None = None,
+    tau: float, mu: ArrayLike, Theta: ArrayLike, dTheta: ArrayLike, db: Given = None,
+    b: Given = None,
 ) -> tuple[Array, Array]:
     """The same of F, (hTheta (M, d), hb (M,)); arguments as in simplified and above."""
     nodes, _, probe = _simplified_networks(tau, mu, Theta, b)
@@ -215,7 +171,7 @@ def simplified_hessian_vector_product(
     return by_theta, by_b.reshape(_shape(b, by_b) if db is None else np.shape(db))
 
 
-def _move(probe: _Nodes, dTheta: ArrayLike, db: ArrayLike | None) -> _Move:
+def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
     """The direction, checked."""
     M, k = probe.weights.shape
     rows = _matrix("dTheta", dTheta, probe.rows.shape[1])
@@ -229,7 +185,7 @@ def _move(probe: _Nodes, dTheta: ArrayLike, db: ArrayLike | None) -> _Move:
     return _Move(rows, weights / M)
 
 
-def _product(target: _Nodes, probe: _Nodes, move: _Move) -> tuple[Array, Array]:
+def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
     """The derivatives of both gradients, as _value_and_grad has them."""
     with np.errstate(over="ignore", invalid="ignore"):
         own, own_pulls = _tangents(probe, probe, move, move)
@@ -274,7 +230,7 @@ def _energy(nodes: _Nodes) -> float:
 
 
 def _networks(
-    W: ArrayLike | Target, Theta: ArrayLike, a: ArrayLike | None, b: ArrayLike | None
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given
 ) -> tuple[_Nodes, float, _Nodes]:
     """The target's nodes and energy, and the nodes of the other network."""
     nodes, probe = _two_networks(W, Theta, a, b)
@@ -282,7 +238,7 @@ def _networks(
 
 
 def _two_networks(
-    W: ArrayLike | Target, Theta: ArrayLike, a: ArrayLike | None, b: ArrayLike | None
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given
 ) -> tuple[_Nodes, _Nodes]:
     """The nodes of the target and of the other network."""
     outer_a: Array | None
@@ -310,7 +266,7 @@ def _two_networks(
 
 
 def _simplified_networks(
-    tau: float, mu: ArrayLike, Theta: ArrayLike, b: ArrayLike | None
+    tau: float, mu: ArrayLike, Theta: ArrayLike, b: Given
 ) -> tuple[_Nodes, float, _Nodes]:
     """The simplified target's node and energy, and the nodes of the other network."""
     scale, mean = _real("tau", tau), _real("mu", mu)
@@ -330,7 +286,7 @@ def _simplified_networks(
     return *_mean_node(float(scale), mean), _nodes("Theta", theta, weights)
 
 
-def _shape(b: ArrayLike | None, by_b: Array) -> tuple[int, ...]:
+def _shape(b: Given, by_b: Array) -> tuple[int, ...]:
     """The shape of the gradient in b, whose default is (M,) for one output."""
     if b is not None:
         return np.shape(b)
@@ -347,7 +303,7 @@ def _matrix(name: str, value: ArrayLike, d: int | None = None) -> Array:
     return X
 
 
-def _weights(name: str, value: ArrayLike | None, n: int) -> Array | None:
+def _weights(name: str, value: Given, n: int) -> Array | None:
     """Outer weights as (n, k)."""
     if value is None:
         return None

@@ -288,8 +288,9 @@ def test_wrong_biases_are_refused():
             call()
 
 
-def test_an_activation_without_a_short_form_refuses_biases():
-    m = module("Max(0,x)**2")
+@pytest.mark.parametrize("name", ["Max(0,x)**2", "exp(-x**2)*cos(x)"])
+def test_an_activation_without_a_short_form_refuses_biases(name):
+    m = module(name)
     W = draw(3, 2)
     for call in (
         lambda: m.loss(W, W, s=np.ones(3)),

@@ -76,7 +76,7 @@ def ratios(name: str, mod: ModuleType, count: int, longest: float) -> tuple[int,
 @pytest.mark.parametrize("name", [*HOMOGENEOUS, *GENERAL])
 def test_the_bound_holds_and_is_not_absurd(name):
     longest = 60.0 if name in HOMOGENEOUS[:4] else 1.0
-    broken, found = ratios(name, module(name), 24 if name in FAST else 6, longest)
+    broken, found = ratios(name, module(name), 24 if name in FAST else 12, longest)
     assert broken == 0
     assert min(found) < 200
     assert np.median(found) < 3000
