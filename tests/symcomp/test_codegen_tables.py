@@ -79,7 +79,7 @@ def test_gradient_against_balls(name):
     """∂K/∂θ = E σ'(X) σ'(Y) (w - (c/q_v) θ) + (E σ(X) Y σ'(Y)/q_v) θ."""
     one, rows = np.ones((1, 1)), []
     mod = module(name)
-    for k, (w, theta) in enumerate(pairs(2, 1.0, 0.3, 0.0, 0.0)):
+    for k, (w, theta) in enumerate(pairs(2, 1.0, 0.0)):
         nodes = mod._nodes("w", w[None], one), mod._nodes("theta", theta[None], one)
         _, pull = mod._values_and_pulls(*nodes)
         by_c = float(enclosed(kernel(name, 1, 1, 0), w, theta))
@@ -88,7 +88,7 @@ def test_gradient_against_balls(name):
         wanted = by_c * (w - c / q * theta) + own / q * theta
         size = np.sqrt(float(enclosed(kernel(name), w, w))) + np.linalg.norm(w)
         rows += [((k, i), pull[0, i] / size, wanted[i] / size) for i in range(3)]
-    compare(rows, atol=2e-12, min_points=12)
+    compare(rows, atol=2e-12, min_points=6)
 
 
 @pytest.mark.parametrize("name", OPEN)

@@ -45,18 +45,19 @@ def wanted(f: object, g: object) -> mpf:
 
 
 @pytest.mark.parametrize(
-    ("left", "right"),
+    ("left", "right", "outputs"),
     [
-        ("relu", "relu"),
-        ("gelu", "gelu"),
-        ("hard_tanh", "hard_tanh"),
-        ("relu", "erf"),
-        ("step", "step"),
-        ("tanh", "tanh"),
-        ("Max(0,x)**2", "abs"),
+        ("relu", "relu", None),
+        ("relu", "relu", 2),
+        ("gelu", "gelu", 2),
+        ("hard_tanh", "hard_tanh", None),
+        ("relu", "erf", None),
+        ("relu", "erf", 2),
+        ("step", "step", 2),
+        ("tanh", "tanh", None),
+        ("Max(0,x)**2", "abs", 2),
     ],
 )
-@pytest.mark.parametrize("outputs", [None, 2])
 def test_the_loss_is_the_double_sum(left, right, outputs):
     f = network(2, 2, 1, outputs, activation=left)
     g = network(1, 2, 2, outputs, activation=right, scaling="sum")
