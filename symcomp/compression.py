@@ -1,7 +1,7 @@
 """Compression: the minimiser of the exact loss L_N, and the best small network for a given one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
 from typing import TypeAlias
@@ -21,8 +21,8 @@ SIGNS = ("free", "positive")
 TOL = 1e-8
 _AGREE = 1e-8
 _EXACT = 1e-14  # a relative loss that is rounding alone
-_WARM = 100  # iterations with the outer weights eliminated, and where these end early
-_WARM_TOL = 1e-3
+_WARM = 100, 1e-3  # iterations with the outer weights eliminated, and where these end early
+_WARM_OUTPUTS = 5000, 1e-6  # of several outputs, whose weights slow the joint descent down
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Minimum:
     start and agree whether these lie within 1e-8 of the target's own |f_N|². history is L_N/|f_N|²
     after each iteration of the best start, never rising. residual is the gradient norm in units of
     |f_N|² and the root mean square length of the target's rows, converged whether it is <= tol.
+    error bounds what value and values may be off by where |f_N|² is enclosed; 0 where it is summed.
     """
 
     value: float
@@ -59,6 +60,7 @@ class Minimum:
     history: tuple[float, ...]
     residual: float
     converged: bool
+    error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +71,7 @@ class Compressed:
     relative loss after each iteration of the best start, never rising. values is the relative loss
     that each start reached, up to an exact fit, and agree whether these lie within 1e-8. residual
     is the norm of the projected gradient of the relative loss at the result, in Theta and the outer
-    weights, with their typical sizes as units; converged says whether it is <= tol.
-    """
+    weights, with XX"""
 
     network: TwoLayerNetwork
     loss: float
@@ -80,10 +81,11 @@ class Compressed:
     agree: bool
     residual: float
     converged: bool
+    error: float
 
 
 def minimise(
-    target: TwoLayerNetwork | ArrayLike,
+    target: TwoLayerNetwork | ArrayLike | Problem,
     M: int,
     starts: int = 5,
     seed: int = 0,
@@ -94,26 +96,23 @@ def minimise(
 ) -> Minimum:
     """Minimise the exact loss L_N of (S0) over Theta, b = 1, from random starts (E8).
 
-    target is a network without bias and with one output, or its rows W (N, d) (ReLU, a = 1).
+    target is a network without bias and with one output, or its rows W (N, d) (ReLU, a = 1), or
+    the Problem made of it. From 20,001 nodes on |f_N|² is enclosed (`error`), not summed.
     starts random starts come from seed; first (M, d) is one more, such as optimum(...).weights(mu).
     L-BFGS, then Newton's steps, until the residual is <= tol. module is
     symcomp.generate(activation).load() if it is at hand; watch is called after each iteration. The
     result is never above the loss at any start. Raises ArgumentError for other targets or shapes.
     """
-    net = target if isinstance(target, TwoLayerNetwork) else TwoLayerNetwork(target)
     check_count("M", M)
     check_count("starts", starts, 1 if first is None else 0)
     _check_tol(tol)
-    if net.a.ndim != 1:
-        raise ArgumentError(f"a has shape {net.a.shape}; expected one output, ({net.N},)")
-    if net.bias is not None or net.offset is not None:
-        raise ArgumentError("target has a bias; expected none, which compress takes")
-    problem = Problem.of(net, Inputs.of(np.zeros(net.d), np.eye(net.d)), module)
-    points = _random_starts(starts, (M, net.d), problem.unit, seed)
+    problem = target if isinstance(target, Problem) else _plain_problem(target, module)
+    d = problem.nodes.shape[1]
+    points = _random_starts(starts, (M, d), problem.unit, seed)
     if first is not None:
         given = real_array("first", first)
-        if given.shape != (M, net.d):
-            raise ArgumentError(f"first has shape {given.shape}; expected ({M}, {net.d})")
+        if given.shape != (M, d):
+            raise ArgumentError(f"first has shape {given.shape}; expected ({M}, {d})")
         points.append(given)
     runs = _runs(problem, points, None, tol, watch)
     best = min(runs, key=lambda run: run.history[-1])
@@ -130,7 +129,18 @@ def minimise(
         history=best.history,
         residual=best.residual,
         converged=best.residual <= tol,
+        error=problem.error,
     )
+
+
+def _plain_problem(target: TwoLayerNetwork | ArrayLike, module: ModuleType | None) -> Problem:
+    """White inputs, one output and no biases."""
+    net = target if isinstance(target, TwoLayerNetwork) else TwoLayerNetwork(target)
+    if net.a.ndim != 1:
+        raise ArgumentError(f"a has shape {net.a.shape}; expected one output, ({net.N},)")
+    if net.bias is not None or net.offset is not None:
+        raise ArgumentError("target has a bias; expected none, which compress takes")
+    return Problem.of(net, Inputs.standard(net.d), module)
 
 
 def compress(
@@ -168,7 +178,9 @@ def compress(
     centre = np.zeros(net.d) if mean is None else real_array("mean", mean)
     if centre.shape != (net.d,):
         raise ArgumentError(f"mean has shape {centre.shape}; expected ({net.d},)")
-    inputs = Inputs.of(centre, np.eye(net.d) if cov is None else real_array("cov", cov))
+    inputs = replace(Inputs.standard(net.d), mean=centre)
+    if cov is not None:
+        inputs = Inputs.of(centre, real_array("cov", cov))
     problem = Problem.of(net, inputs, module)
     points = _starts_near(problem, M, starts, seed)
     if problem.drift is None:
@@ -187,6 +199,7 @@ def compress(
         agree=max(finals) - min(finals) <= _AGREE,
         residual=best.residual,
         converged=best.residual <= tol,
+        error=problem.error,
     )
 
 
@@ -285,9 +298,9 @@ def _eliminated(
         loss, slope, _ = problem.slopes(Theta, outer(Theta))
         return loss / problem.scale, slope.ravel() * (problem.unit / problem.scale)
 
-    found = descend(
-        reduced, start.ravel() / problem.unit, tol=_WARM_TOL, record=record, maxiter=_WARM, polish=0
-    )
+    count, tol = _WARM if problem.a.ndim == 1 else _WARM_OUTPUTS
+    x = start.ravel() / problem.unit
+    found = descend(reduced, x, tol=tol, record=record, maxiter=count, polish=0)
     return problem.unit * found.point.reshape(start.shape), found.history
 
 

@@ -106,7 +106,7 @@ def _polished(
     value, gradient = function(x)
     for _ in range(steps):
         slope = projected(x, gradient, lower)
-        if np.linalg.norm(slope) <= 0.1 * tol:
+        if np.linalg.norm(slope) <= tol:
             break
         moved = x + _newton_step(function, x, slope, lower, product)
         if lower is not None and (moved < lower).any():

@@ -13,7 +13,8 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from symcomp.codegen import Loader, generate, module_name
+from symcomp.codegen import generate, module_name
+from symcomp.codegen.loading import Loader
 from symcomp.errors import SymcompError
 
 __all__: list[str] = []

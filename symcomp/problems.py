@@ -16,6 +16,7 @@ from symcomp.networks import TwoLayerNetwork
 
 Array: TypeAlias = NDArray[np.float64]
 
+MANY = 20_000  # nodes from which on the sum over all pairs would take minutes
 RANK = 1e-12  # relative size below which an eigenvalue is rounding
 
 
@@ -24,8 +25,26 @@ class Inputs:
     """x = mean + root z for white z (r,), <w, x> = <w, mean> + <root' w, z>; inverse root = 1."""
 
     mean: Array  # (d,)
-    root: Array  # (d, r)
-    inverse: Array  # (r, d)
+    root: Array | None  # (d, r); None for the identity
+    inverse: Array | None  # (r, d)
+
+    @staticmethod
+    def standard(d: int) -> "Inputs":
+        """x ~ N(0, I)."""
+        return Inputs(np.zeros(d), None, None)
+
+    def whitened(self, W: Array) -> Array:
+        """Rows (n, r) as white inputs see the rows W (n, d)."""
+        return W if self.root is None else W @ self.root
+
+    def unwhitened(self, X: Array) -> Array:
+        """Rows (n, d) that inputs see as white ones see X (n, r)."""
+        return X if self.inverse is None else X @ self.inverse
+
+    @property
+    def drift(self) -> Array:
+        """The mean (r,) in the coordinates of white inputs."""
+        return self.mean if self.inverse is None else self.inverse @ self.mean
 
     @staticmethod
     def of(mean: Array, cov: Array) -> "Inputs":
@@ -71,7 +90,7 @@ class Problem:
     def of(net: TwoLayerNetwork, inputs: Inputs, module: ModuleType | None = None) -> "Problem":
         """The problem of compressing net."""
         made: Any = generate(net.activation).load() if module is None else module
-        nodes = net.W @ inputs.root
+        nodes = inputs.whitened(net.W)
         if net.bias is not None:
             nodes = np.column_stack([nodes, net.bias])
         a = net.a * net.N if net.scaling == "sum" else net.a
@@ -82,10 +101,10 @@ class Problem:
             nodes=nodes,
             a=a,
             weights=a.reshape(len(a), -1) / len(a),
-            unit=float(np.sqrt(np.mean(np.sum(nodes**2, axis=1)))) or 1.0,
+            unit=float(np.linalg.norm(nodes)) / len(nodes) ** 0.5 or 1.0,
             scale=1.0,
             biased=net.bias is not None,
-            drift=inputs.inverse @ inputs.mean if drifts else None,
+            drift=inputs.drift if drifts else None,
             constant=None if net.offset is None else _constant(net.activation),
         )
         return problem._prepared(net)
@@ -99,7 +118,7 @@ class Problem:
         a = (weights * len(weights)).reshape(len(weights), *self.a.shape[1:])
         rows, s = self._rows(self.nodes)
         try:
-            target = self.module.Target(rows, a) if s is None else self.module.Target(rows, a, s)
+            target = self._target(rows, a, s)
         except ValueError as error:
             raise ArgumentError(f"network: {error}") from error
         scale = float(self.module.loss(target, rows[:1], None, np.zeros((1, *a.shape[1:]))))
@@ -108,6 +127,18 @@ class Problem:
                 "the target network is identically zero; expected something to compress"
             )
         return replace(self, target=target, weights=weights, scale=scale)
+
+    def _target(self, rows: Array, a: Array, s: Array | None) -> Any:
+        """Prepared; of very many nodes by moments, which enclose |f_N|² and no slope depends on."""
+        if s is not None:
+            return self.module.Target(rows, a, s)
+        many = len(rows) > MANY and hasattr(self.module, "DEGREE")
+        return self.module.Target(rows, a, expand=many)
+
+    @property
+    def error(self) -> float:
+        """How far |f_N|², and with it every loss, may be off."""
+        return float(self.target.energy_error)
 
     def slopes(self, X: Array, b: Array) -> tuple[float, Array, Array]:
         """L_N, dL_N/dX and dL_N/db."""
@@ -174,7 +205,7 @@ class Problem:
             offset = b[M] / len(b) * _value(net.activation, self.constant)
         rows = X[:, : X.shape[1] - self.biased]
         return TwoLayerNetwork(
-            rows @ inputs.inverse,
+            inputs.unwhitened(rows),
             a if net.scaling == "sum" else a * M,
             X[:, -1] if self.biased else None,
             net.activation,

@@ -8,7 +8,6 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import asdict
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +16,15 @@ import symcomp
 from symcomp.codegen import generate
 from symcomp.compression import minimise
 from symcomp.errors import ArgumentError
-from symcomp.networks import LAWS, check_count, draw_weights
+from symcomp.networks import LAWS, TwoLayerNetwork, check_count, draw_weights
 from symcomp.optima import optimum
+from symcomp.problems import Inputs, Problem
 from symcomp.runs import Row, Run, Table
 
 __all__ = ["grid", "measure", "sweep"]
 
 _BLOCK = 4096  # rows of the target treated at a time
+_TOL = 1e-6  # of the gradient, so that a minimum is right to its square, some 1e-12
 
 
 def grid(
@@ -65,12 +66,12 @@ def measure(run: Run) -> Row:
     mu[0] = run.beta
     begun = time.perf_counter()
     W = draw_weights(run.N, run.d, run.law, beta=run.beta, seed=run.seed)
-    target = module.Target(W)
+    problem = Problem.of(TwoLayerNetwork(W), Inputs.standard(run.d), module)
     ready = time.perf_counter()
     start = best.weights(mu, np.random.default_rng(run.seed))
-    found = minimise(W, run.M, starts=run.starts, seed=run.seed, module=module, first=start)
+    found = minimise(problem, run.M, starts=run.starts, seed=run.seed, first=start, tol=_TOL)
     done = time.perf_counter()
-    at_optimum = float(module.loss(target, start))
+    at_optimum = problem.slopes(start, np.ones(run.M))[0]
     units = found.Theta / found.norms[:, None]
     return Row(
         **asdict(run),
@@ -78,9 +79,9 @@ def measure(run: Run) -> Row:
         at_optimum=at_optimum,
         simplified=float(best.value),
         gap=at_optimum - found.value,
-        energy=float(target.energy),
-        energy_error=0.0,
-        xi=_distance(module, target, W, mu),
+        energy=problem.scale,
+        energy_error=problem.error,
+        xi=_distance(problem, mu),
         gradient_norm=found.gradient_norm,
         cosine=float(units[:, 0].mean()),
         radius=float(found.norms.mean()),
@@ -91,7 +92,7 @@ def measure(run: Run) -> Row:
     )
 
 
-def _distance(module: Any, target: Any, W: NDArray[np.float64], mu: NDArray[np.float64]) -> float:
+def _distance(problem: Problem, mu: NDArray[np.float64]) -> float:
     """|f_N - g| for τ = 1.
 
     With a coordinate more, f_N and g meet as f_N and the unit node (μ, s), s² = 1 - |μ|², which g
@@ -99,10 +100,11 @@ def _distance(module: Any, target: Any, W: NDArray[np.float64], mu: NDArray[np.f
     """
     s = np.sqrt(max(1.0 - float(mu @ mu), 0.0))
     node = np.append(mu, s)[None, :]
+    W, kernel = problem.nodes, problem.module.kernel
     blocks = (W[i : i + _BLOCK] for i in range(0, len(W), _BLOCK))
-    cross = sum(float(module.kernel(np.pad(w, ((0, 0), (0, 1))), node).sum()) for w in blocks)
-    own = float(module.kernel([[*mu, s, 0.0]], [[*mu, 0.0, s]])[0, 0])
-    return float(np.sqrt(max(target.energy - 2.0 * cross / len(W) + own, 0.0)))
+    cross = sum(float(kernel(np.pad(w, ((0, 0), (0, 1))), node).sum()) for w in blocks)
+    own = float(kernel([[*mu, s, 0.0]], [[*mu, 0.0, s]])[0, 0])
+    return float(np.sqrt(max(problem.scale - 2.0 * cross / len(W) + own, 0.0)))
 
 
 @lru_cache(maxsize=8)

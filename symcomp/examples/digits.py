@@ -50,7 +50,7 @@ class Task:
 
     def relative_loss(self, small: TwoLayerNetwork) -> float:
         """E |f - f̂|²/E |f|² under the Gaussian of the training images' moments, exactly."""
-        rows = small.W @ self.inputs.root
+        rows = self.inputs.whitened(small.W)
         X = np.column_stack([rows, np.asarray(small.bias)])
         share = np.asarray(small.offset)[None]  # σ(1) = 1 carries the bias of the output
         b = np.vstack([small.a, share]) * (small.N + 1)
@@ -81,8 +81,7 @@ def task(seed: int, hidden: int = 300) -> Task:
         hidden_layer_sizes=(hidden,), max_iter=400, tol=1e-3, random_state=seed
     ).fit(train, wanted)
     net = _network(model)
-    offsets = train - train.mean(axis=0)
-    inputs = Inputs.of(train.mean(axis=0), offsets.T @ offsets / len(train))
+    inputs = Inputs.of(train.mean(axis=0), np.cov(train.T, bias=True))
     module = symcomp.generate("relu").load()
     problem = Problem.of(net, inputs, module)
     return Task(net, train, test, kept, inputs, problem, module, seed)
@@ -106,9 +105,15 @@ def _weights(t: Task) -> Array:
 
 def compressed(t: Task, M: int) -> TwoLayerNetwork:
     """symcomp.compress: the exact population loss, minimised."""
-    mean, cov = t.inputs.mean, t.inputs.root @ t.inputs.root.T
     return symcomp.compress(
-        t.network, M, mean, cov, seed=t.seed, starts=1, tol=1e-5, module=t.module
+        t.network,
+        M,
+        t.train.mean(axis=0),
+        np.cov(t.train.T, bias=True),
+        seed=t.seed,
+        starts=1,
+        tol=1e-4,
+        module=t.module,
     ).network
 
 

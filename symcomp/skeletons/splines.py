@@ -261,9 +261,11 @@ def _kernel_and_slopes(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Ar
     return _of_pairs(p, np.zeros_like(p.ru), np.zeros_like(p.rv))[:3]
 
 
-def _without_biases(qu: Array, qv: Array, c: Array) -> "_Pairs":
+def _without_biases(qu: Array, qv: Array, c: Array, parallel: float = 0.0) -> "_Pairs":
+    """Rows with 1 - |ρ| < parallel are taken to be so."""
     ru, rv = (np.maximum(np.sqrt(q), SHORTEST) for q in (qu, qv))
     rho = np.clip(c / ru / rv, -1.0, 1.0)
+    rho = np.where(1.0 - np.abs(rho) < parallel, np.sign(rho), rho)
     below, above = np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)
     return _Pairs(ru, rv, rho, below, above, rv - ru)
 
@@ -274,7 +276,7 @@ def _kernel_and_curves(qu: Array, qv: Array, c: Array) -> tuple[Array, ...]:
     σ'' = Σ c δ(x - τ) leaves means given that one variable is at a knot: A = E σ'' σ'',
     B = E σ'(X) Y σ''(Y)/q_v and G = E σ(X) (Y²/q_v - 1) σ''(Y)/q_v.
     """
-    p = _without_biases(qu, qv, c)
+    p = _without_biases(qu, qv, c, parallel=2.0**-48)
     zero_u, zero_v = np.zeros_like(p.ru), np.zeros_like(p.rv)
     K, by_c, by_qv, _ = _of_pairs(p, zero_u, zero_v)
     root, steep = np.sqrt(p.below * p.above), np.sqrt(np.maximum(p.below * p.above, 2.0**-50))

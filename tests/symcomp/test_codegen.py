@@ -23,6 +23,7 @@ import symcomp
 from proofs_checks import oracles
 from symcomp.errors import ArgumentError, ExpressionError
 from tests.comparison import compare
+from tests.generated import generated, module
 
 X = sympy.Symbol("x", real=True)
 DIGITS = 60
@@ -42,16 +43,6 @@ HOMOGENEOUS = {
 }
 ORTHANTS = ["hard_tanh", "selu"]
 GENERAL = ["gelu", "erf", "Max(0,x)+x**2", "sin", "exp(-x**2)", *ORTHANTS]
-
-
-@cache
-def generated(name: str) -> symcomp.codegen.Generated:
-    return symcomp.generate(name)
-
-
-@cache
-def module(name: str = "relu") -> ModuleType:
-    return generated(name).load()
 
 
 @cache
@@ -691,8 +682,8 @@ def test_write_replaces_whole_and_the_module_pickles(tmp_path, monkeypatch):
         assert call(target, Theta)[0] == module().loss_and_grad(W, Theta)[0]
     finally:
         del sys.modules["relu_on_disk"]
-    with pytest.raises(FileNotFoundError):
-        generated("relu").write(tmp_path / "missing" / "relu.py")
+    generated("relu").write(tmp_path / "missing" / "folder" / "relu.py")
+    assert (tmp_path / "missing" / "folder" / "relu.py").read_bytes() == path.read_bytes()
 
 
 def test_tracebacks_show_the_generated_line():
@@ -720,6 +711,7 @@ def rows_of_all_kinds() -> np.ndarray:
     return np.array(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ORTHANTS)
 def test_kernel_with_orthants_against_balls(name):
     rows = rows_of_all_kinds()
@@ -731,19 +723,22 @@ def test_kernel_with_orthants_against_balls(name):
         return sum(x * y for x, y in zip(exact[i], exact[j], strict=True))
 
     def wanted(i: int, j: int) -> mpf:
-        return ker.evaluate(product(i, i), product(j, j), product(i, j), digits=25)
+        return ker.evaluate(product(i, i), product(j, j), product(i, j), digits=20)
 
-    pairs = [(i, j) for i in range(len(rows)) for j in range(i, len(rows))]
-    compare([(f"K{i, j}", K[i, j], wanted(i, j)) for i, j in pairs], atol=2e-13, min_points=45)
+    pairs = [(i, j) for i in (0, 1, 8) for j in range(i, len(rows))]
+    compare([(f"K{i, j}", K[i, j], wanted(i, j)) for i, j in pairs], atol=2e-13, min_points=18)
     assert np.abs(K - K.T).max() < 1e-14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ORTHANTS)
 def test_loss_with_orthants_of_a_perturbed_copy(name):
-    W = draw(3, 2, seed=11)
-    near = W + 1e-3 * draw(3, 2, seed=12)
+    W = draw(2, 2, seed=11)
+    near = W + 1e-3 * draw(2, 2, seed=12)
     exact = symcomp.loss_enclosure(
-        symcomp.TwoLayerNetwork(W, activation=name), symcomp.TwoLayerNetwork(near, activation=name)
+        symcomp.TwoLayerNetwork(W, activation=name),
+        symcomp.TwoLayerNetwork(near, activation=name),
+        digits=8,
     )
     compare([(name, module(name).loss(W, near), float(exact))], atol=2e-14, min_points=1)
     assert module(name).loss(W, W) < 1e-14

@@ -12,6 +12,7 @@ from mpmath import mpf
 import symcomp
 from symcomp.codegen import Generated
 from tests.comparison import compare
+from tests.generated import generated, module
 
 DEGREES = {
     "relu": 1,
@@ -25,19 +26,10 @@ DEGREES = {
     "Max(0,x)**3": 3,
 }
 CURVED = [name for name, degree in DEGREES.items() if degree > 0 and name != "identity"]
-ORTHANTS = ["hard_tanh", "elu"]
+ORTHANTS = ["hard_tanh", "selu"]
 SMOOTH = ["gelu", "erf", "Max(0,x)+x**2", "sin", "exp(-x**2)", "x**2-1"]
 QUICK = [*DEGREES, *SMOOTH]
 MU = np.array([0.3, -0.2, 0.1])
-
-
-@cache
-def generated(name: str) -> Generated:
-    return symcomp.generate(name)
-
-
-def module(name: str = "relu") -> ModuleType:
-    return generated(name).load()
 
 
 def changed(name: str, old: str, new: str) -> ModuleType:
@@ -164,7 +156,7 @@ def test_every_kernel_against_mpmath(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["hard_tanh", "elu"])
+@pytest.mark.parametrize("name", ORTHANTS)
 def test_kernels_with_orthants_against_mpmath(name):
     """As above, K from the enclosure."""
     ker = symcomp.dual_kernel(name)

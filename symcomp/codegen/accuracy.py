@@ -1,0 +1,172 @@
+"""What is measured of a generated module before it is given away."""
+
+import math
+from dataclasses import dataclass
+from types import ModuleType
+
+import flint
+import mpmath
+import numpy as np
+import sympy
+from flint import arb, fmpq
+from numpy.typing import NDArray
+
+from symcomp.balls import ball, exact
+from symcomp.errors import ArgumentError
+from symcomp.kernels import DualKernel
+from symcomp.printing import DIGITS, Formula
+
+__all__ = ["Error", "Measured", "measured", "measured_errors", "require_accurate", "stated"]
+
+
+# ---- κ, κ' and κ'' -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Error:
+    """A bound in ulp, of the value itself or, beside a change of sign, of the greatest one."""
+
+    ulps: int
+    relative: bool
+
+    @property
+    def text(self) -> str:
+        """What a header says."""
+        return f"{self.ulps} ulp" + ("" if self.relative else " of its greatest value")
+
+
+def stated(kappa: Error, slope: Error, curve: Error) -> str:
+    """A sentence on the errors of the module's κ, κ' and κ''."""
+    return (
+        f"Accuracy: κ within {kappa.text} and κ' within {slope.text}. That is twice the worst error"
+        f" that was measured at {len(_points())} correlations, ±1 and ±(1 - 10^-k) for k <= 16"
+        f" among them, rounded up to a power of 2. In the same sense κ'' is within {curve.text}."
+    )
+
+
+def measured_errors(draft: ModuleType, *functions: Formula) -> list[Error]:
+    """The errors of κ, κ' and κ'', measured against many digits."""
+    points = _points()
+    t = draft._Tile(*np.empty((6, len(points))))
+    t.rho[:], curve = points, np.empty(len(points))
+    for call in (draft._angles, draft._kappa, draft._slope):
+        call(t)
+    draft._curve(t, curve)
+    found = zip(functions, (t.kappa, t.slope, curve), strict=True)
+    return [_error(f, points, got) for f, got in found]
+
+
+def _error(f: Formula, points: NDArray[np.float64], got: NDArray[np.float64]) -> Error:
+    inside = np.abs(points) < (1.0 if f.steep else 2.0)
+    wanted = [f.at(x) for x in points[inside]]
+    with mpmath.workdps(DIGITS):
+        errors = [abs(mpmath.mpf(y) - w) for y, w in zip(got[inside], wanted, strict=True)]
+    sizes = np.abs(np.array(wanted, dtype=float))
+    absolute = np.array(errors, dtype=float)
+    worst, relative = float(np.max(absolute / np.spacing(sizes))), True
+    if worst > 16 and min(wanted) < 0 < max(wanted):
+        worst, relative = float(absolute.max() / np.spacing(sizes.max())), False
+    # Coarse, since the last bits of arccos differ from machine to machine and the text must not.
+    return Error(2 ** math.ceil(math.log2(max(2.0 * worst, 1.0))), relative)
+
+
+def _points() -> NDArray[np.float64]:
+    """Correlations all over [-1, 1], crowded at the ends."""
+    inner = np.cos(np.pi * np.arange(1, 1024) / 2048)
+    right = np.concatenate([inner, 1.0 - 0.1 ** np.arange(1, 17), [1.0]])
+    return np.sort(np.concatenate([-right, right]))
+
+
+# ---- K°(q_u, q_v, c) -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Errors of K° against its enclosure."""
+
+    relative: float  # in units of sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v))
+    mixed: float  # the same with 1 added to both
+    points: int
+
+    @property
+    def text(self) -> str:
+        """What a header says; coarse, as last bits differ from machine to machine."""
+        return (
+            f" K° was within 1e{math.ceil(math.log10(max(2.0 * self.relative, 1e-15)))} of"
+            f" sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v)) at {self.points} points with rows of"
+            " lengths 1/8 to 8, parallel and opposite ones and those almost so among them."
+        )
+
+    @property
+    def bound(self) -> str:
+        """Four times the worst mixed error; coarse, as in _error."""
+        return f"1e{math.ceil(math.log10(max(4.0 * self.mixed, 1e-15)))}"
+
+
+def measured(ker: DualKernel, draft: ModuleType, short: bool) -> Measured:
+    """The errors of K°; `short`: at short rows too."""
+    relative, mixed, count = 0.0, 0.0, 0
+    for lengths in _LENGTHS + _SHORT_LENGTHS * short:
+        qu, qv = (fmpq(*(r * r).as_integer_ratio()) for r in lengths)
+        sizes = [float(_inside(ker, q, q, q)) for q in (qu, qv)]
+        for rho in _CORRELATIONS:
+            c = lengths[0] * lengths[1] * rho
+            arrays = (np.array([float(x)]) for x in (lengths[0] ** 2, lengths[1] ** 2, c))
+            got = float(draft._kernel(*arrays)[0])
+            error = abs(float(_inside(ker, qu, qv, exact(c)) - exact(got)))
+            relative = max(relative, error / math.sqrt(sizes[0] * sizes[1]))
+            mixed = max(mixed, error / math.sqrt((sizes[0] + 1.0) * (sizes[1] + 1.0)))
+            count += 1
+    return Measured(relative, mixed, count)
+
+
+def _inside(ker: DualKernel, qu: fmpq, qv: fmpq, c: fmpq) -> arb:
+    """K° so little inside |c| <= sqrt(q_u q_v) that no float tells: the formula is regular."""
+    values = dict(zip(ker.symbols, (qu, qv, c * (1 - fmpq(1, 10**24))), strict=True))
+    return _enclosed(ker.expr, values)
+
+
+def _enclosed(expr: sympy.Expr, values: dict[sympy.Symbol, fmpq]) -> arb:
+    """To 20 digits or more; half of the precision is enough more often than not."""
+    with flint.ctx.workprec(125):
+        value = ball(expr, values)
+    if value.rel_accuracy_bits() > 68:
+        return value
+    with flint.ctx.workprec(250):
+        return ball(expr, values)
+
+
+_LENGTHS = ((0.125, 1.0), (1.0, 1.0), (3.0, 8.0))
+_SHORT_LENGTHS = ((2.0**-20, 2.0**-20), (2.0**-20, 1.0), (0.5, 8.0), (8.0, 8.0))
+_CORRELATIONS = tuple(sign * r for r in (0.25, 1 - 2.0**-20, 1.0) for sign in (-1.0, 1.0))
+
+
+# (q_u, q_v, c) -> tolerance; sqrt(1.25)² rounds to a neighbour of 1.25, as the lengths of rows do
+_CHECKED = {
+    (1.0, 1.0, 1.0): 1e-10,
+    (2.25, 0.25, -0.75): 1e-10,
+    (0.75, 1.5, 0.5): 1e-10,
+    (2.0, 0.5, -0.9375): 1e-10,
+    (1.25, 1.25, 1.25): 1e-6,
+    (1.25, 1.25, -1.25): 1e-6,
+}
+_INFINITE = 1e10  # at 10^-24 from the edge a derivative that size is infinite at it
+
+
+def require_accurate(ker: DualKernel, draft: ModuleType) -> None:
+    """K° and its derivatives against ball arithmetic, where c² = q_u q_v against their limit."""
+    kernel_and_slopes = draft._kernel_and_slopes
+    u, v, c = ker.symbols
+    exprs = [ker.expr, sympy.diff(ker.expr, c), sympy.diff(ker.expr, v)]
+    for point, tolerance in _CHECKED.items():
+        qu, qv, edge = map(exact, point)
+        inside = {u: qu, v: qv, c: edge * (1 - fmpq(1, 10**24))}
+        wanted = [float(_enclosed(expr, inside)) for expr in exprs]
+        got = kernel_and_slopes(*(np.array([x]) for x in point))
+        pairs = [(float(g[0]), w) for g, w in zip(got, wanted, strict=True) if abs(w) < _INFINITE]
+        scale = max(1.0, *(abs(w) for _, w in pairs))
+        if not max(abs(g - w) for g, w in pairs) <= tolerance * scale:
+            raise ArgumentError(
+                f"activation: found {ker.left.name}, whose dual kernel loses its digits at"
+                f" (q_u, q_v, c) = {point}; expected no removable singularity"
+            )
