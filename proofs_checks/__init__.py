@@ -12,6 +12,7 @@ from proofs_checks import (
     etf_rates,
     etf_regions,
     etf_signs,
+    etf_signs_sharp,
     etf_signs_small,
     etf_tangents,
     etf_theorem,
@@ -65,6 +66,7 @@ REGISTRY = Registry(
         *etf_others.CLAIMS,
         *etf_signs.CLAIMS,
         *etf_signs_small.CLAIMS,
+        *etf_signs_sharp.CLAIMS,
         *mutator.CLAIMS,
     )
 )
