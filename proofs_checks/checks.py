@@ -7,6 +7,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import flint
@@ -243,35 +244,50 @@ def _decide_identity(label: str, lhs: sympy.Expr, rhs: sympy.Expr) -> _Row:
     text = f"{lhs} = {rhs}"
     if lhs.has(sympy.Float) or rhs.has(sympy.Float):
         return _Row(Outcome.UNDECIDED, f"{label} (contains floats)", text)
+    outcome, against = _equal(lhs, rhs)
+    return _Row(outcome, label, text, against)
+
+
+@lru_cache(maxsize=4096)
+def _equal(lhs: sympy.Expr, rhs: sympy.Expr) -> tuple[Outcome, str]:
+    """Kept, as the mutants of a claim share most of its rows."""
     lhs, rhs = lhs.doit(), rhs.doit()
     difference = lhs - rhs
     if difference == 0 or sympy.expand(difference) == 0:
-        return _Row(Outcome.HOLDS, label, text)
+        return Outcome.HOLDS, ""
     # A false identity is refuted in milliseconds; only then are the expensive routes worth trying.
     against = _point_against((lhs, rhs), _agree)
     if against:
-        return _Row(Outcome.FAILS, label, text, against)
+        return Outcome.FAILS, against
     closed = any(route(difference) == 0 for route in _ROUTES_TO_ZERO)
-    return _Row(Outcome.HOLDS if closed else Outcome.UNDECIDED, label, text)
+    return Outcome.HOLDS if closed else Outcome.UNDECIDED, ""
 
 
 def _decide_sign(label: str, expr: sympy.Expr, relation: str) -> _Row:
     relation = relation.replace(" ", "")
     if relation not in _RELATIONS:
         raise ArgumentError(f"relation: got {relation!r}, expected one of {', '.join(_RELATIONS)}")
-    affirmed, denied, holds = _RELATIONS[relation]
     expr = sympy.sympify(expr, strict=True)
     text = f"{expr} {relation[:-1]} 0"
     if expr.has(sympy.Float):
         return _Row(Outcome.UNDECIDED, f"{label} (contains floats)", text)
+    outcome, against = _sign(expr, relation)
+    if outcome is Outcome.FAILS and not against:
+        against = f"the assumptions say the opposite of {text}"
+    return _Row(outcome, label, text, against)
+
+
+@lru_cache(maxsize=4096)
+def _sign(expr: sympy.Expr, relation: str) -> tuple[Outcome, str]:
+    affirmed, denied, holds = _RELATIONS[relation]
     expr = expr.doit()
     for form in (route(expr) for route in _ROUTES_TO_SIGN):
         if getattr(form, affirmed):
-            return _Row(Outcome.HOLDS, label, text)
+            return Outcome.HOLDS, ""
         if getattr(form, denied):
-            return _Row(Outcome.FAILS, label, text, f"the assumptions say the opposite of {text}")
+            return Outcome.FAILS, ""
     against = _point_against((expr, sympy.S.Zero), lambda v, zero: holds(v) or _agree(v, zero))
-    return _Row(Outcome.FAILS if against else Outcome.UNDECIDED, label, text, against)
+    return Outcome.FAILS if against else Outcome.UNDECIDED, against
 
 
 def _agree(left: sympy.Expr, right: sympy.Expr) -> bool:

@@ -426,6 +426,7 @@ def _least_cosine(ker: DualKernel) -> sympy.Expr:
         return sympy.Float(low, 35)
 
 
+@cache
 def _at_minus_one(expr: sympy.Expr) -> sympy.Expr:
     value = expr.subs(RHO, -1)  # a limit takes SymPy a hundred times longer
     return sympy.limit(expr, RHO, -1, "+") if value.has(sympy.nan, sympy.zoo) else value

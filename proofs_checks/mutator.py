@@ -259,7 +259,7 @@ def _bites(among: Callable[[Formula], bool], drawn: int, bite: Bite, settings: S
     )
 
 
-def _evidence(method: str, covers: str, among: Callable[[Formula], bool], drawn: int = 0) -> Any:
+def _evidence(method: str, covers: str, among: Callable[[Formula], bool], drawn: int) -> Any:
     return Evidence(Kind.STATISTICS, method, partial(_bites, among, drawn), covers)
 
 
@@ -280,31 +280,34 @@ L1: Claim[Bite] = Claim(
     subject=lambda: Bite(sympy.Rational(95, 100), fate),
     evidence=(
         _evidence(
-            "every variant, through the evidence of K1 and K1c",
+            "8 variants of each drawn with the seed, through the evidence of K1 and K1c",
             "K of every activation whose closed form is elementary",
             _is_kernel,
+            8,
         ),
         _evidence(
-            "every variant, through the evidence of K2, K6, S2, E1, E3 and E4c",
+            "6 variants of each drawn with the seed, through that of K2, K6, S2, E1, E3 and E4c",
             "μ_k, e, V/N, the bounds of E1 and E3, the formulas of the cone",
             _is_other,
+            6,
         ),
         _evidence(
-            "every variant, through the evidence of E2",
+            "10 variants of each drawn with the seed, through the evidence of E2",
             "E_M, radius, value and law of E2",
             _is_optimum,
+            10,
         ),
         _evidence(
-            "2 variants of each formula drawn with the seed, through the evidence of K1c",
+            "1 variant of each formula drawn with the seed, through the evidence of K1c",
             "K with orthant probabilities",
             _is_orthant,
-            2,
+            1,
         ),
         _evidence(
-            "6 variants of each drawn with the seed, through the evidence of S0 and S1",
+            "2 variants of each drawn with the seed, through the evidence of S0 and S1",
             "L_N and F",
             _is_loss,
-            6,
+            2,
         ),
     ),
     mutants=(Mutant("evidence that refutes nothing", lambda b: replace(b, judge=_never)),),

@@ -24,7 +24,7 @@ M = objectives.M
 
 VARIANCES = (1, 4)  # q = |θ|²
 SIZES = (2, 3, 5)
-STARTS = 6
+STARTS = 3
 _TERMS = 40
 
 
