@@ -18,8 +18,9 @@ there are, and what each of them means, is up to the theorem, which the checker 
 for the checking, ``replay_etf`` for V1 and V2, ``replay_height`` for U), never the file.
 
 The search below only proposes boxes. It evaluates SymPy expressions in balls and shares nothing
-with the checker but python-flint. A new theorem needs: a ``replay.Theorem``, a ``Search`` here or
-in a module of its own, and a line in ``SEARCHES``.
+with the checker but python-flint; the search for B4 (``search_signs``) tries its cells on the
+checker, ``replay_signs``, which knows nothing of it. A new theorem needs: a ``replay.Theorem``, a
+``Search`` here or in a module of its own, and a line in ``SEARCHES``.
 """
 
 import json
