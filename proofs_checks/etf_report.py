@@ -95,10 +95,10 @@ Each point was mended where it stands; none breaks a theorem.
 * **A3, Redheffer.** That inequality is not needed: balls decide the consequence drawn from it.
 * **A4, the fourth region.** At s = 1 badness and V2 are both exact equalities, so that no box about
   it is of the three kinds that were named; a fourth, s >= β with A4i, is needed.
-* **E4, the choice of y.** For M = 2 and s̄ = 0 the best y is 0, which the proof leaves out. The limit
-  y → 0 takes its place.
-* **E4, the ends of β.** 0 and 1 are reached by continuity of both sides. Neurons of weight 0 have to
-  be left out first; then M is at most what it was, and J* with it.
+* **E4, the choice of y.** For M = 2 and s̄ = 0 the best y is 0, which the proof leaves out. The
+  limit y → 0 takes its place.
+* **E4, the ends of β.** 0 and 1 are reached by continuity of both sides. Neurons of weight 0 have
+  to be left out first; then M is at most what it was, and J* with it.
 * **B2, other kernels.** "The same for every kernel with nonnegative coefficients" is false: for r²
   and M = 2 two orthogonal vectors have less energy than the simplex. E1 needs the kernel to
   increase from -1/(M - 1) on; with that condition it is true ([B2k](ledger.md#b2k)).
