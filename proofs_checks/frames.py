@@ -428,8 +428,12 @@ def _least_cosine(ker: DualKernel) -> sympy.Expr:
 
 @cache
 def _at_minus_one(expr: sympy.Expr) -> sympy.Expr:
-    value = expr.subs(RHO, -1)  # a limit takes SymPy a hundred times longer
-    return sympy.limit(expr, RHO, -1, "+") if value.has(sympy.nan, sympy.zoo) else value
+    """The value, or with ρ = u² - 1 that at u = 0: a limit takes SymPy many times longer."""
+    value = expr.subs(RHO, -1)
+    if value.has(sympy.nan, sympy.zoo):
+        u = sympy.Symbol("u", nonnegative=True)
+        value = sympy.simplify(expr.subs(RHO, u**2 - 1)).subs(u, 0)
+    return value
 
 
 def _hypotheses(lines: tuple[Line, ...], _: Settings) -> Finding:

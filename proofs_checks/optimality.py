@@ -308,15 +308,21 @@ class Experiment:
 
 @cache
 def experiment(
-    law: str, N: int = 2000, d: int = 50, M: int = 5, starts: int = 1, seed: int = 0
+    law: str,
+    N: int = 2000,
+    d: int = 50,
+    M: int = 5,
+    starts: int = 1,
+    seed: int = 0,
+    tol: float = 1e-4,
 ) -> Experiment:
     """Draw N rows in R^d from law (see symcomp.networks.LAWS) and minimise L_N over M neurons.
 
-    seed decides both the target and the random starts of L-BFGS. A gradient of 1e-4 leaves the
+    seed decides both the target and the random starts of L-BFGS. A residual of 1e-4 leaves the
     cosines within a few 1e-3, far less than their distance from the limit may be.
     """
     W = draw_weights(N, d, law, seed=seed)
-    minimum = minimise(W, M, starts=starts, seed=seed, module=_relu_module(), tol=1e-4)
+    minimum = minimise(W, M, starts=starts, seed=seed, module=_relu_module(), tol=tol)
     return Experiment(law, N, d, M, starts, seed, minimum)
 
 

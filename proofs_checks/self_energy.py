@@ -127,7 +127,7 @@ def _series(name: str, q: int) -> tuple[float, ...]:
     """μ_k² of σ(√q z), k < 40, highest first: κ as a polynomial."""
     act = symcomp.activation(name)
     scaled = act.expr.subs(act.symbol, sympy.sqrt(q) * act.symbol)
-    mu = symcomp.dual_kernel(scaled).hermite(_TERMS, 20)
+    mu = (_kernel(name) if q == 1 else symcomp.dual_kernel(scaled)).hermite(_TERMS, 20)
     return tuple(float(m) ** 2 for m in reversed(mu))
 
 

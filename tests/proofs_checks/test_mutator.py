@@ -52,22 +52,29 @@ def test_an_equivalent_variant_is_told_from_a_false_one() -> None:
     assert fate(nowhere, SETTINGS).verdict is Verdict.REFUTED
 
 
+def slow_to_compare(formula: Formula) -> bool:
+    """Sums and orthant probabilities: seconds a variant; claim L1 draws some of theirs."""
+    return bool(formula.expr.has(BivariateNormalCDF, sympy.Sum))
+
+
 @pytest.mark.slow
 def test_the_evidence_kills_them() -> None:
-    fates = survey(SETTINGS, 2)
+    """Every variant, of which L1 draws a few a formula."""
+    fates = survey(SETTINGS, among=lambda f: not slow_to_compare(f))
     count = Counter(f.verdict for f in fates)
     survivors = notes(fates)
     false = count[Verdict.REFUTED] + count[Verdict.UNDECIDED]
-    assert count[Verdict.REFUTED] >= 0.95 * false > 0, survivors
+    assert count[Verdict.REFUTED] >= 0.95 * false > 900, survivors
     assert summary(fates).startswith(f"{count[Verdict.REFUTED]} of {false} false variants")
-    assert {f.variant.formula.name for f in fates} == {f.name for f in formulas()}
+    surveyed = {f.name for f in formulas() if not slow_to_compare(f)}
+    assert {f.variant.formula.name for f in fates} == surveyed
 
 
 def test_every_formula_has_a_place_of_its_own() -> None:
     """The unchanged formula put back passes the quickest evidence of its claim."""
     for formula in formulas():
-        if formula.expr.has(BivariateNormalCDF, sympy.Sum):
-            continue  # seconds each; the ledger runs them
+        if slow_to_compare(formula):
+            continue  # the ledger runs them
         quick = (e for e in formula.claim.evidence if e.kind is formula.first)
         first = next(quick, formula.claim.evidence[0])
         found = first.check(formula.put(formula.expr), replace(SETTINGS, digits=20))

@@ -14,11 +14,10 @@ RELU = symcomp.generate("relu").load()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_other_seeds_find_the_same_rates(seed):
+def test_another_seed_finds_the_same_rates():
     for evidence in S7.evidence:
         if evidence.kind is Kind.STATISTICS:
-            finding = evidence.check(S7.subject(), Settings(seed=seed))
+            finding = evidence.check(S7.subject(), Settings(seed=1))
             assert finding.outcome is Outcome.HOLDS, finding
 
 
