@@ -4,7 +4,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict
 from functools import lru_cache
 from types import ModuleType
@@ -143,7 +143,11 @@ def _collect(rows: Iterable[Row], table: Table, progress: Callable[[Row], None] 
 
 
 def _answers(todo: Iterator[Run], executor: Executor, ahead: int) -> Iterator[Row]:
-    """Rows in the order in which they are ready; what is under way is cancelled on the way out."""
+    """Rows in the order in which they are ready; what waits is cancelled on the way out.
+
+    Not in a pool of processes, which Python 3.11 breaks if its workers die of the same interrupt:
+    there whoever made it shuts it down.
+    """
     pending: set[Future[Row]] = set()
     try:
         while True:
@@ -155,5 +159,6 @@ def _answers(todo: Iterator[Run], executor: Executor, ahead: int) -> Iterator[Ro
             for future in done:
                 yield future.result()
     finally:
-        for future in pending:
-            future.cancel()
+        if not isinstance(executor, ProcessPoolExecutor):
+            for future in pending:
+                future.cancel()
