@@ -156,7 +156,7 @@ def _decay(axes: Axes, rows: Sequence[Row], name: str, title: str) -> None:
 
 def _tick(axes: Axes, at: Sequence[float]) -> None:
     """Plain numbers under a logarithmic axis, few enough to be read."""
-    shown = at[:: 1 + len(at) // 6]
+    shown = at[:: 1 + len(at) // 4]
     axes.set_xticks(shown, [f"{x:g}" for x in shown])
     axes.minorticks_off()
 
@@ -209,7 +209,7 @@ def _angles(rows: Sequence[Row], new: New) -> Any:
     """The cosine s and the angle between neurons against β, best cone and minimisers (E4)."""
     act, chosen = _one_activation(rows, "any beta")
     figure, (left, right) = new(2, 2.0)
-    grid = np.linspace(0, 1, 21)
+    grid = np.linspace(0, 1, 25) ** 2  # dense where s has a root of β
     for M in sorted({r.M for r in chosen}):
         best = [optimum(act, M, beta=float(b), digits=10) for b in grid]
         (line,) = left.plot(grid, [float(o.cosine) for o in best], label=f"M = {M}")
