@@ -24,7 +24,7 @@ from symcomp.runs import Row, Run, Table
 __all__ = ["grid", "measure", "sweep"]
 
 _BLOCK = 4096  # rows of the target treated at a time
-_TOL = 1e-6  # of the gradient, so that a minimum is right to its square, some 1e-12
+TOL = 1e-6  # of the gradient, so that a minimum is right to its square, some 1e-12
 
 
 def grid(
@@ -39,12 +39,15 @@ def grid(
 ) -> list[Run]:
     """Every combination of the arguments, with seeds 0 .. seeds - 1.
 
+    A run descends from `starts` random starts and from the optimum of F.
+
     Raises ArgumentError for an unknown law, a number out of range, a dimension without room for M
     neurons (d >= M), and an activation for which `optimum` knows no best network.
     """
-    for name, values in (("d", d), ("N", N), ("M", M), ("seeds", (seeds,)), ("starts", (starts,))):
+    for name, values in (("d", d), ("N", N), ("M", M), ("seeds", (seeds,))):
         for value in values:
             check_count(name, value)
+    check_count("starts", starts, 0)
     for name in law:
         if name not in LAWS:
             raise ArgumentError(f"law is {name!r}; expected one of {tuple(LAWS)}")
@@ -58,8 +61,11 @@ def grid(
     ]
 
 
-def measure(run: Run) -> Row:
-    """Draw the target of a run, minimise its L_N, and compare with the optimum of F."""
+def measure(run: Run, tol: float = TOL) -> Row:
+    """Draw the target of a run, minimise its L_N, and compare with the optimum of F.
+
+    tol bounds the gradient of L_N/|f_N|² at the minimum, as in `minimise`.
+    """
     module = _module(run.activation)
     best = optimum(run.activation, run.M, beta=run.beta, digits=20)
     mu = np.zeros(run.d)
@@ -69,7 +75,7 @@ def measure(run: Run) -> Row:
     problem = Problem.of(TwoLayerNetwork(W), Inputs.standard(run.d), module)
     ready = time.perf_counter()
     start = best.weights(mu, np.random.default_rng(run.seed))
-    found = minimise(problem, run.M, starts=run.starts, seed=run.seed, first=start, tol=_TOL)
+    found = minimise(problem, run.M, starts=run.starts, seed=run.seed, first=start, tol=tol)
     done = time.perf_counter()
     at_optimum = problem.slopes(start, np.ones(run.M))[0]
     units = found.Theta / found.norms[:, None]

@@ -49,7 +49,13 @@ _INTEGERS, _NUMBERS, _NAMES = _Listed(int, "INT"), _Listed(float, "FLOAT"), _Lis
 @click.option("-M", "M", type=_INTEGERS, default="4", show_default=True)
 @click.option("--beta", type=_NUMBERS, default="0", show_default=True)
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--starts", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option(
+    "--starts",
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help="random starts beside the optimum of F",
+)
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
