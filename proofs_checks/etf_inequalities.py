@@ -19,6 +19,7 @@ from proofs_checks.etf_forms import defect
 from proofs_checks.etf_tangents import SOURCE, true_height
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
 from proofs_checks.replay import Field
+from symcomp.errors import ExpressionError
 
 Row: TypeAlias = tuple[str, Expr, Expr]
 
@@ -48,7 +49,9 @@ def taylor(expr: Expr, x: sympy.Symbol, order: int) -> Expr:
         derivatives = [expr.func(first + n * pi / 2).subs(n, k) for k in range(order)]
         terms = [d / sympy.factorial(k) for k, d in enumerate(derivatives)]
     else:
-        raise NotImplementedError(f"no Taylor polynomial of {expr.func} here")
+        raise ExpressionError(
+            f"expr: found {expr}, expected sums, products, integer powers, sin and cos"
+        )
     # Horner's scheme; rest has no constant term
     return reduce(lambda total, a: _cut(total * rest + a, x, order), reversed(terms))
 
