@@ -49,15 +49,23 @@ def descend(
     above that of start. record sees every new value.
     """
     history = [function(start)[0]]
+    slopes: list[Array] = []
+
+    def seen(x: Array) -> tuple[float, Array]:
+        value, gradient = function(x)
+        slopes[:] = [projected(x, gradient, lower)]
+        return value, gradient
 
     def see(intermediate_result: OptimizeResult) -> None:
         history.append(float(intermediate_result.fun))
         if record is not None:
             record(history[-1])
+        if np.linalg.norm(slopes[-1]) <= tol:  # of the last evaluation, which was at this iterate
+            raise StopIteration
 
     bounds: Any = None if lower is None else [(low, None) for low in lower]
     result = scipy_minimize(
-        function,
+        seen,
         start,
         jac=True,
         method="L-BFGS-B",
@@ -67,7 +75,7 @@ def descend(
             "maxiter": maxiter,
             "maxfun": 4 * maxiter,
             "ftol": 1e-16,
-            "gtol": tol / max(len(start), 1) ** 0.5,
+            "gtol": 0.0,  # its own test is of the largest component, sqrt(n) times too strict
             "maxcor": 20,
         },
     )
