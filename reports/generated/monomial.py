@@ -23,7 +23,8 @@ For x ~ N(0, I) and networks that are means over their nodes, f(x) = (1/N) Σ_i 
 
 `loss` is L, (S0) in symcomp's theory, the squares of several outputs added; `simplified` is F,
 (S1), for a target of mean weight μ and E|w|^2 = τ^2. Both are this project's reconstruction.
-Real numbers of any kind, float32 among them, are computed in float64.
+Real numbers of any kind, float32 among them, are computed in float64. Long sums over nodes are
+shared among as many threads as BLAS may use, where threadpoolctl is installed.
 
 Conventions: a zero row has correlation 0 with every row, and its gradient is 0. Its second
 derivative is the mean over opposite directions.
@@ -36,9 +37,13 @@ Biases s_i and t_j make the nodes σ(<w_i, x> + s_i) and σ(<θ_j, x> + t_j); K(
 place of K. Entries and biases stay below 1e3 then; SciPy may be needed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, overload
+from functools import cache
+from itertools import pairwise, repeat
+from threading import Lock
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,15 +66,60 @@ TILE = 1 << 16  # pairs of rows treated at a time, so that their buffers stay in
 SIDE = 256  # at most so many rows of the network whose gradient is asked for, 4 SIDE of the other
 
 
-def _tiles(sources: int, probes: int) -> list[tuple[slice, slice]]:
-    """The tiles of the pairs of rows."""
+def _tiles(sources: int, probes: int) -> Iterator[tuple[slice, slice]]:
+    """The tiles of the pairs of rows, a largest one first."""
     m = min(probes, SIDE)
     n = min(sources, TILE // m, 4 * SIDE)
-    return [
-        (slice(i, min(i + n, sources)), slice(j, min(j + m, probes)))
-        for j in range(0, probes, m)
-        for i in range(0, sources, n)
-    ]
+    for j in range(0, probes, m):
+        for i in range(0, sources, n):
+            yield slice(i, min(i + n, sources)), slice(j, min(j + m, probes))
+
+
+# ---- threads -------------------------------------------------------------------------------------
+
+STRANDS = 8  # a sum over many nodes is made of so many, whatever the number of threads
+_limiting = Lock()  # whoever has it may hold BLAS to one thread
+
+
+def _strands(nodes: Any) -> list[Any]:
+    """The network in parts of whole tiles, at most STRANDS of them."""
+    blocks = -(-len(nodes.rows) // (4 * SIDE))
+    ends = [4 * SIDE * (blocks * k // STRANDS) for k in range(STRANDS + 1)]
+    return [nodes.part(slice(i, j)) for i, j in pairwise(ends) if i < j]
+
+
+def _each(function: Callable[[Any, Any], Any], sources: list[Any], probe: Any) -> list[Any]:
+    """function(source, probe) for each of the sources.
+
+    BLAS shares its products among threads, and nothing else. For many pairs of nodes the sources
+    are shared instead, among as many threads, and BLAS is held to one meanwhile.
+    """
+    pairs = sum(len(source.rows) for source in sources) * len(probe.rows)
+    if len(sources) > 2 and pairs > 2 * TILE and _limiting.acquire(blocking=False):
+        try:
+            count = _threads()
+            if count > 1:
+                with _blas().limit(limits=1), ThreadPoolExecutor(count) as pool:
+                    return list(pool.map(function, sources, repeat(probe)))
+        finally:
+            _limiting.release()
+    return [function(source, probe) for source in sources]
+
+
+@cache
+def _blas() -> Any:
+    """What knows and sets the number of BLAS's threads; None if threadpoolctl is not installed."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _threads() -> int:
+    """How many threads BLAS may use, as far as is known."""
+    libraries = _blas().info() if _blas() else []
+    return min((int(library["num_threads"]) for library in libraries), default=1)
 
 
 # ---- κ and κ' ------------------------------------------------------------------------------------
@@ -178,21 +228,17 @@ def _mean_node(tau: float, mu: Array) -> tuple[_Nodes, float]:
 
 def _pairs(source: _Nodes, probe: _Nodes) -> Iterator[tuple[_Tile, slice, slice]]:
     """The tiles of source x probe with their correlations and angles, and where they lie."""
-    tiles = _tiles(len(source.rows), len(probe.rows))
-    memory = np.empty((6, max(_size(i) * _size(j) for i, j in tiles)))
-    for i, j in tiles:
-        m, n = _size(j), _size(i)
-        t = _Tile(*memory[:, : m * n].reshape(-1, m, n))
+    memory = np.empty((6, 0))
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
         some, others = source.part(i), probe.part(j)
-        np.matmul(others.rows, some.rows.T, out=t.rho)
+        m, n = len(others.rows), len(some.rows)
+        if m * n > memory.shape[1]:
+            memory = np.empty((6, m * n))
+        t = _Tile(*memory[:, : m * n].reshape(-1, m, n))
+        np.matmul(others.rows * others.inverse[:, None], some.rows.T, out=t.rho)
         t.rho *= some.inverse
-        t.rho *= others.inverse[:, None]
         _angles(t)
         yield t, i, j
-
-
-def _size(some: slice) -> int:
-    return int(some.stop - some.start)
 
 
 def _entries(source: _Nodes, probe: _Nodes) -> Array:
@@ -224,14 +270,16 @@ def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
     mass = source.weights * source.radii[:, None] ** DEGREE
     turning = mass * source.inverse[:, None]
     push = probe.weights * probe.radii[:, None] ** (DEGREE - 1)
-    product = np.multiply if push.shape[1] == 1 else np.matmul  # an outer product, slow in BLAS
+    single = push.shape[1] == 1
     V, P = np.zeros((len(probe.rows), mass.shape[1])), np.zeros(probe.rows.shape)
     for t, i, j in _pairs(source, probe):
         _kappa(t)
         _slope(t)
         V[j] += t.kappa @ mass[i]
-        t.slope *= product(push[j], turning[i].T, out=t.scratch)
+        t.slope *= turning[i, 0] if single else np.matmul(push[j], turning[i].T, out=t.scratch)
         P[j] += t.slope @ source.rows[i]
+    if single:
+        P *= push
     u = probe.rows * probe.inverse[:, None]
     along = DEGREE * np.sum(push * V, axis=1) - np.sum(P * u, axis=1)
     return V * probe.radii[:, None] ** DEGREE, P + along[:, None] * u
@@ -422,9 +470,14 @@ def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
 
 def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
     """The derivatives of both gradients, as _value_and_grad has them."""
+
+    def tangents(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _tangents(source, probe, move if source is probe else None, move)
+
+    (own, own_pulls), *parts = _each(tangents, [probe, *_strands(target)], probe)
+    cross, cross_pulls = (sum(part) for part in zip(*parts, strict=True))
     with np.errstate(over="ignore", invalid="ignore"):
-        own, own_pulls = _tangents(probe, probe, move, move)
-        cross, cross_pulls = _tangents(target, probe, None, move)
         by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
     if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
         raise ValueError("Theta has rows so short or long that the second derivative overflows")
@@ -432,8 +485,8 @@ def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array
 
 
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
-    values = _values(probe, probe) - 2.0 * _values(target, probe)
-    return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+    own, *cross = _each(_values, [probe, *_strands(target)], probe)
+    return max(energy + float(np.vdot(probe.weights, own - 2.0 * sum(cross))), 0.0)
 
 
 def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
@@ -443,8 +496,8 @@ def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> flo
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
-    own, own_pulls = _values_and_pulls(probe, probe)
-    cross, cross_pulls = _values_and_pulls(target, probe)
+    (own, own_pulls), *parts = _each(_values_and_pulls, [probe, *_strands(target)], probe)
+    cross, cross_pulls = (sum(part) for part in zip(*parts, strict=True))
     value = energy + float(np.vdot(probe.weights, own - 2.0 * cross))
     return max(value, 0.0), 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
 
@@ -454,10 +507,9 @@ def _energy(nodes: _Nodes) -> float:
     total = 0.0
     for start in range(0, len(nodes.rows), SIDE):
         here = nodes.part(slice(start, start + SIDE))
-        total += float(np.vdot(here.weights, _values(here, here)))
-        if start:
-            before = nodes.part(slice(0, start))
-            total += 2.0 * float(np.vdot(here.weights, _values(before, here)))
+        before = _strands(nodes.part(slice(0, start)))
+        own, *others = _each(_values, [here, *before], here)
+        total += float(np.vdot(here.weights, own + 2.0 * sum(others)))
     return total
 
 

@@ -30,7 +30,7 @@ def homogeneous_source(ker: DualKernel) -> str | None:
     equations = [f"{name}(ρ) = {latex(e)}" for name, e in zip(letters, exprs, strict=True)]
     extra = biases(ker.left)
     equations += extra.equations
-    header = Header(ker.left, kernel, equations, skeletons.HOMOGENEOUS_IMPORTS)
+    header = Header(ker.left, kernel, equations, "from dataclasses import dataclass\n")
     draft = executed("draft", tidy(header.text([]) + engine))
     kappa, slope, curve = measured_errors(draft, *found)
     curved = any(f.curved for f in found[:2])

@@ -34,9 +34,7 @@ def tabulated_source(ker: DualKernel, table: Tables) -> str:
         centre=repr(table.constant),
         parts=parts,
     )
-    header = Header(
-        ker.left, "K°(|u|^2, |v|^2, <u, v>)", _TABULATED_EQUATIONS, skeletons.TABULATED_IMPORTS
-    )
+    header = Header(ker.left, "K°(|u|^2, |v|^2, <u, v>)", _TABULATED_EQUATIONS)
     module = executed("draft", tidy(header.text([]) + body))
 
     def differentiate(u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[float, ...]:

@@ -34,7 +34,6 @@ from symcomp.skeletons.homogeneous import (
     FLAT_ANGLES,
     FUNCTION,
     HOMOGENEOUS,
-    HOMOGENEOUS_IMPORTS,
     NEARLY_OPPOSITE,
     SERIES,
     SHARPEN,
@@ -52,7 +51,8 @@ from symcomp.skeletons.splines import (
     SPLINE,
     WITHOUT_BIASES,
 )
-from symcomp.skeletons.tabulated import PART, TABULATED, TABULATED_IMPORTS, TABULATED_REST
+from symcomp.skeletons.tabulated import PART, TABULATED, TABULATED_REST
+from symcomp.skeletons.threads import THREADS
 
 __all__ = [
     "ALPHA",
@@ -72,7 +72,6 @@ __all__ = [
     "HOMOGENEOUS",
     "HOMOGENEOUS_ERRORS",
     "HOMOGENEOUS_HESSIAN",
-    "HOMOGENEOUS_IMPORTS",
     "HOOKS",
     "INTERFACE",
     "JUMPS",
@@ -96,8 +95,8 @@ __all__ = [
     "SMOOTH_PAIRS",
     "SPLINE",
     "TABULATED",
-    "TABULATED_IMPORTS",
     "TABULATED_REST",
+    "THREADS",
     "TURN_ERROR",
     "UNBIASED",
     "WIDE",

@@ -22,12 +22,18 @@ $formulas
 
 `loss` is L, (S0) in symcomp's theory, the squares of several outputs added; `simplified` is F,
 (S1), for a target of mean weight μ and E|w|^2 = τ^2. Both are this project's reconstruction.
-Real numbers of any kind, float32 among them, are computed in float64.
+Real numbers of any kind, float32 among them, are computed in float64. Long sums over nodes are
+shared among as many threads as BLAS may use, where threadpoolctl is installed.
 
 $notes
 """
 
-${imports}from typing import Literal, NamedTuple, overload
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+${imports}from functools import cache
+from itertools import pairwise, repeat
+from threading import Lock
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,13 +56,11 @@ TILE = 1 << 16  # pairs of rows treated at a time, so that their buffers stay in
 SIDE = 256  # at most so many rows of the network whose gradient is asked for, 4 SIDE of the other
 
 
-def _tiles(sources: int, probes: int) -> list[tuple[slice, slice]]:
-    """The tiles of the pairs of rows."""
+def _tiles(sources: int, probes: int) -> Iterator[tuple[slice, slice]]:
+    """The tiles of the pairs of rows, a largest one first."""
     m = min(probes, SIDE)
     n = min(sources, TILE // m, 4 * SIDE)
-    return [
-        (slice(i, min(i + n, sources)), slice(j, min(j + m, probes)))
-        for j in range(0, probes, m)
-        for i in range(0, sources, n)
-    ]
+    for j in range(0, probes, m):
+        for i in range(0, sources, n):
+            yield slice(i, min(i + n, sources)), slice(j, min(j + m, probes))
 ''')

@@ -2,11 +2,6 @@
 
 from string import Template
 
-HOMOGENEOUS_IMPORTS = """\
-from collections.abc import Iterator
-from dataclasses import dataclass
-"""
-
 HOMOGENEOUS = Template('''
 
 # ---- κ and κ' ------------------------------------------------------------------------------------
@@ -96,21 +91,17 @@ $sharpen
 
 def _pairs(source: _Nodes, probe: _Nodes$parameter) -> Iterator[tuple[_Tile, slice, slice]]:
     """The tiles of source x probe with their correlations and angles, and where they lie."""
-    tiles = _tiles(len(source.rows), len(probe.rows))
-    memory = np.empty((6, max(_size(i) * _size(j) for i, j in tiles)))
-    for i, j in tiles:
-        m, n = _size(j), _size(i)
-        t = _Tile(*memory[:, : m * n].reshape(-1, m, n))
+    memory = np.empty((6, 0))
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
         some, others = source.part(i), probe.part(j)
-        np.matmul(others.rows, some.rows.T, out=t.rho)
+        m, n = len(others.rows), len(some.rows)
+        if m * n > memory.shape[1]:
+            memory = np.empty((6, m * n))
+        t = _Tile(*memory[:, : m * n].reshape(-1, m, n))
+        np.matmul(others.rows * others.inverse[:, None], some.rows.T, out=t.rho)
         t.rho *= some.inverse
-        t.rho *= others.inverse[:, None]
         _angles(t)$sharpen_if
         yield t, i, j
-
-
-def _size(some: slice) -> int:
-    return int(some.stop - some.start)
 
 
 def _entries(source: _Nodes, probe: _Nodes) -> Array:
@@ -142,14 +133,16 @@ def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
     mass = source.weights * source.radii[:, None] ** DEGREE
     turning = mass * source.inverse[:, None]
     push = probe.weights * $push
-    product = np.multiply if push.shape[1] == 1 else np.matmul  # an outer product, slow in BLAS
+    single = push.shape[1] == 1
     V, P = np.zeros((len(probe.rows), mass.shape[1])), np.zeros(probe.rows.shape)
     for t, i, j in _pairs(source, probe$for_slopes):
         _kappa(t)
         _slope(t)
         V[j] += t.kappa @ mass[i]
-        t.slope *= product(push[j], turning[i].T, out=t.scratch)
+        t.slope *= turning[i, 0] if single else np.matmul(push[j], turning[i].T, out=t.scratch)
         P[j] += t.slope @ source.rows[i]
+    if single:
+        P *= push
     u = probe.rows * probe.inverse[:, None]
     along = DEGREE * np.sum(push * V, axis=1) - np.sum(P * u, axis=1)
     return V * probe.radii[:, None] ** DEGREE, P + along[:, None] * u

@@ -5,9 +5,7 @@ from string import Template
 from symcomp.skeletons.errors import COUNT
 from symcomp.skeletons.hessian import MOVE
 
-__all__ = ["PART", "TABULATED", "TABULATED_IMPORTS", "TABULATED_REST"]
-
-TABULATED_IMPORTS = "from collections.abc import Iterator\n"
+__all__ = ["PART", "TABULATED", "TABULATED_REST"]
 
 PART = Template('''\
     _part(
