@@ -69,3 +69,19 @@ def test_an_interrupt_passes_through():
     with pytest.raises(KeyboardInterrupt):
         descend(valley, np.array([-1.2, 1.0]), record=stop)
     compare([("x", descend(valley, np.array([-1.2, 1.0])).point[0], 1)], atol=1e-6)
+
+
+def test_it_ends_at_the_first_point_calm_enough():
+    curvatures = np.geomspace(1e-3, 1, 400)
+    seen = []
+
+    def wide(x):
+        gradient = curvatures * x
+        seen.append((x.copy(), float(np.linalg.norm(gradient))))
+        return 0.5 * float(x @ gradient), gradient
+
+    found = descend(wide, np.ones(400), tol=1e-3, polish=0)
+    first = next(x for x, size in seen if size <= 1e-3)
+    assert (found.point == first).all()
+    assert 1e-4 < found.gradient <= 1e-3
+    assert all((x == first).all() for x, size in seen if size <= 1e-3)
