@@ -390,7 +390,7 @@ def _multiplied_out(expr: sympy.Expr) -> sympy.Expr:
 _ARCSIN, _SQRT, _RECIPROCAL = map(sympy.Function, ("_arcsin", "_sqrt", "_reciprocal"))
 
 
-def statements(results: Mapping[str, sympy.Expr], shaped: sympy.Symbol) -> list[str]:
+def statements(results: Mapping[str, sympy.Expr], shaped: sympy.Symbol | None = None) -> list[str]:
     """NumPy source that computes the results, sharing what they share, each of the shape `shaped`.
 
     Raises ArgumentError for a function that NumPy does not have.
@@ -399,10 +399,15 @@ def statements(results: Mapping[str, sympy.Expr], shaped: sympy.Symbol) -> list[
     lines = [f"{symbol} = {_printed(value)}" for symbol, value in shared]
     for (name, expr), short in zip(results.items(), reduced, strict=True):
         text = _printed(short)
-        if shaped not in expr.free_symbols:
+        if shaped and shaped not in expr.free_symbols:
             text = f"np.broadcast_to({text}, {shaped}.shape)"
         lines.append(f"{name}: Array = {text}")
     return [*lines, f"return {', '.join(results)}"]
+
+
+def assignments(values: Mapping[sympy.Symbol, sympy.Expr]) -> list[str]:
+    """NumPy source that computes the values one after the other."""
+    return [f"{symbol} = {_printed(_guarded(value))}" for symbol, value in values.items()]
 
 
 def _guarded(expr: sympy.Expr) -> sympy.Expr:

@@ -26,6 +26,7 @@ from symcomp.skeletons.general import (
     POLAR_FLOOR,
     ROOT,
     SHORTEST,
+    SNAP,
 )
 from symcomp.skeletons.header import HEADER
 from symcomp.skeletons.hessian import GENERAL_HESSIAN, HOMOGENEOUS_HESSIAN, WIDE, ZERO_ROWS
@@ -94,6 +95,7 @@ __all__ = [
     "SHARPEN_IF",
     "SHORTEST",
     "SMOOTH_PAIRS",
+    "SNAP",
     "SPLINE",
     "TABULATED",
     "TABULATED_IMPORTS",

@@ -48,6 +48,9 @@ SHORTEST = """
 POLAR_CALL = "ru, rv, gap, rho, below, above = _polar(qu, qv, c)"
 
 ROOT = ("bound = np.sqrt(qu) * np.sqrt(qv)", "root = np.sqrt((bound - c) * (bound + c))")
+SNAP = (
+    "root = np.where(bound - np.abs(c) <= 2.0**-50 * bound, 0.0, root)  # parallel but for rounding"
+)
 ALPHA = "alpha = np.arctan2(c, root)  # rounded as root is, so that their errors cancel"
 
 GENERAL = Template('''
