@@ -132,6 +132,11 @@ def _of_lengths(ker: DualKernel) -> str:
     f = ker.left.form
     assert f is not None  # the kernel has a closed form
     slope = f.derivative()
+    if any(t.start is not None and t.alpha != 0 for t in f.terms):
+        raise ArgumentError(
+            f"activation: found {ker.left.name} with thresholds and Gaussian weights that are not"
+            " all centred, whose closed form fills pages; expected both centred at 0"
+        )
     if slope.diracs:
         raise ArgumentError(f"activation: found {ker.left.name} with jumps, expected none")
     turned = Form(tuple(replace(t, power=t.power + 1) for t in slope.terms))
