@@ -11,7 +11,8 @@ from symcomp.biases import biases
 from symcomp.codegen.accuracy import measured, require_accurate
 from symcomp.codegen.header import Header, indented, latex, tidy
 from symcomp.codegen.loading import executed
-from symcomp.codegen.tilted import Tilted, is_tilted
+from symcomp.codegen.shifted import Shifted
+from symcomp.codegen.tilted import Tilted, is_tilted, printable
 from symcomp.errors import ArgumentError
 from symcomp.expectations import QU, QV, gathered, stein
 from symcomp.kernels import DualKernel
@@ -47,7 +48,7 @@ def general_source(ker: DualKernel) -> str:
     if orthants:
         functions = _of_lengths(ker) if printed else extra.unbiased
     else:
-        functions = _of_tilts(form) if tilted else _of_variances(ker)
+        functions = _of_tilts(Tilted(), form) if tilted else _of_variances(ker)
     guards = [text for name, text in skeletons.GUARDS.items() if f"{name}(" in functions]
     header = Header(
         ker.left,
@@ -68,12 +69,13 @@ def general_source(ker: DualKernel) -> str:
     require_accurate(ker, draft, longest, parallel=1e-10 if tilted else 1e-6)
     found = measured(ker, draft, longest, short=not orthants)
     errors = skeletons.GENERAL_ERRORS.substitute(kernel_error=found.bound, points=found.points)
+    steep = _STEEP if form.derivative().diracs else ""
     if orthants:
         conventions = _ORTHANT_CONVENTIONS.replace("$longest", "16" if printed else "1000")
-        notes = [conventions + found.text, _SECOND + _SHORTEST, extra.note]
+        notes = [conventions + found.text + steep * printed, _SECOND + _SHORTEST, extra.note]
     else:
         half = _HALF if "root = " in functions else ""
-        text = found.text if tilted else ""
+        text = found.text + steep if tilted else ""
         notes = [_GENERAL_CONVENTIONS + text + half, _SECOND, extra.note]
     body = engine + extra.interface() + extra.source + hessian + skeletons.NO_EXPANSION + errors
     return tidy(header.text(notes) + body)
@@ -106,19 +108,20 @@ def _of_variances(ker: DualKernel) -> str:
     return functions + _plain("_kernel_and_curves", _arrays(8), slopes | bent)
 
 
-def _of_tilts(form: Form) -> str:
+def _of_tilts(means: Tilted | Shifted, form: Form) -> str:
     """K° and its derivatives with thresholds under Gaussian weights, in the tilted Gaussians."""
-    tilted = Tilted()
-    exprs = tilted.derivatives(form)
-    text = ""
+    exprs = means.derivatives(form)
+    shifted = isinstance(means, Shifted)
+    text = _orthants() if shifted else ""
     for name, returns, keys in (
         ("_kernel", "Array", ("K",)),
         ("_kernel_and_slopes", _arrays(3), ("K", "by_c", "by_qv")),
         ("_kernel_and_curves", _arrays(8), tuple(exprs)),
     ):
-        results, values = tilted.printable({key: exprs[key] for key in keys})
+        results, values = printable(means.values, {key: exprs[key] for key in keys})
+        lift = (skeletons.LIFT,) if shifted else ()
         snap = () if name == "_kernel" else (skeletons.SNAP,)
-        code = [*skeletons.ROOT, *snap, *assignments(values), *statements(results)]
+        code = [*lift, *skeletons.ROOT, *snap, *assignments(values), *statements(results)]
         text += skeletons.PLAIN_FUNCTION.substitute(name=name, returns=returns, code=indented(code))
     return text
 
@@ -132,13 +135,13 @@ def _of_lengths(ker: DualKernel) -> str:
     f = ker.left.form
     assert f is not None  # the kernel has a closed form
     slope = f.derivative()
-    if any(t.start is not None and t.alpha != 0 for t in f.terms):
-        raise ArgumentError(
-            f"activation: found {ker.left.name} with thresholds and Gaussian weights that are not"
-            " all centred, whose closed form fills pages; expected both centred at 0"
-        )
+    weighted = any(t.start is not None and t.alpha != 0 for t in f.terms)
+    if (weighted or slope.diracs) and not any(t.soft or t.beta.has(sympy.I) for t in f.terms):
+        return _of_tilts(Shifted(), f)
     if slope.diracs:
-        raise ArgumentError(f"activation: found {ker.left.name} with jumps, expected none")
+        raise ArgumentError(
+            f"activation: found {ker.left.name} with jumps beside erf, sin or cos, expected none"
+        )
     turned = Form(tuple(replace(t, power=t.power + 1) for t in slope.terms))
     by_c, own = stein(slope, slope)[0], stein(f, turned)[0]
     _, qv, c = ker.symbols
@@ -228,6 +231,7 @@ _ORTHANT_CONVENTIONS = (
     " within ±sqrt(q_u q_v). Between rows that are parallel but for rounding the derivatives keep"
     " half of their digits. Accuracy:"
 )
+_STEEP = " Derivatives that are infinite between parallel rows count as 0 there."
 _HALF = (
     " Between rows that are parallel but for rounding the derivatives keep half of these digits,"
     " since c alone does not tell how parallel they are."

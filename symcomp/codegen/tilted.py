@@ -17,7 +17,7 @@ from symcomp.antiderivatives import C
 from symcomp.expectations import QU, QV
 from symcomp.terms import Dirac, Form, Term
 
-__all__ = ["ROOT", "Tilted", "is_tilted"]
+__all__ = ["ROOT", "Tilted", "is_tilted", "printable", "times_x"]
 
 ROOT = sympy.Symbol("root", nonnegative=True)  # sqrt(q_u q_v - c²)
 
@@ -53,7 +53,7 @@ class Tilted:
         self.values |= {_GIVEN_X: ROOT**2 / QV, _GIVEN_Y: ROOT**2 / QU}
         slope = f.derivative()
         curve = slope.derivative()
-        along = _times_x(curve)
+        along = times_x(curve)
         by_qv = self._mean(f, curve) / 2
         return {
             "K": self._mean(f, f),
@@ -63,27 +63,8 @@ class Tilted:
             "A": self._mean(curve, curve),
             "B": self._mean(slope, along) / QV,
             "turned": self._mean(along, slope) / QU,
-            "G": (self._mean(f, _times_x(along)) / QV - 2 * by_qv) / QV,
+            "G": (self._mean(f, times_x(along)) / QV - 2 * by_qv) / QV,
         }
-
-    def printable(
-        self, exprs: dict[str, sympy.Expr]
-    ) -> tuple[dict[str, sympy.Expr], dict[sympy.Symbol, sympy.Expr]]:
-        """The expressions and the values that they need, in the variables of a module."""
-        wanted = set().union(*(expr.free_symbols for expr in exprs.values()))
-        needed = dict[sympy.Symbol, sympy.Expr]()
-        for symbol, value in reversed(self.values.items()):
-            if symbol in wanted:
-                needed = {symbol: value, **needed}
-                wanted |= value.free_symbols
-        at = {q: sympy.Symbol(name, nonnegative=True) for q, name in ((QU, "qu"), (QV, "qv"))}
-        values = dict[sympy.Symbol, sympy.Expr]()
-        for symbol, value in needed.items():
-            value = value.xreplace(at)
-            if symbol.is_positive and not value.is_positive:  # 0 at a zero row
-                at[symbol] = sympy.Symbol(symbol.name, nonnegative=True)
-            values[at.get(symbol, symbol)] = value
-        return {name: expr.xreplace(at) for name, expr in exprs.items()}, values
 
     def _mean(self, f: Form, g: Form) -> sympy.Expr:
         """E f(X) g(Y)."""
@@ -147,10 +128,31 @@ class Tilted:
         return t.coeff * moment / sympy.sqrt(size)
 
 
-def _times_x(f: Form) -> Form:
-    """x f(x): x δ^(k) = -k δ^(k-1), at 0."""
+def printable(
+    known: dict[sympy.Symbol, sympy.Expr], exprs: dict[str, sympy.Expr]
+) -> tuple[dict[str, sympy.Expr], dict[sympy.Symbol, sympy.Expr]]:
+    """The expressions and those of the known values that they need, in a module's variables."""
+    wanted = set().union(*(expr.free_symbols for expr in exprs.values()))
+    needed = dict[sympy.Symbol, sympy.Expr]()
+    for symbol, value in reversed(known.items()):
+        if symbol in wanted:
+            needed = {symbol: value, **needed}
+            wanted |= value.free_symbols
+    at = {q: sympy.Symbol(name, nonnegative=True) for q, name in ((QU, "qu"), (QV, "qv"))}
+    values = dict[sympy.Symbol, sympy.Expr]()
+    for symbol, value in needed.items():
+        value = value.xreplace(at)
+        if symbol.is_positive and not value.is_positive:  # 0 at a zero row
+            at[symbol] = sympy.Symbol(symbol.name, nonnegative=True)
+        values[at.get(symbol, symbol)] = value
+    return {name: expr.xreplace(at) for name, expr in exprs.items()}, values
+
+
+def times_x(f: Form) -> Form:
+    """x f(x): x δ^(k)(x - s) = s δ^(k)(x - s) - k δ^(k-1)(x - s)."""
     terms = tuple(replace(t, power=t.power + 1) for t in f.terms)
-    diracs = (replace(d, coeff=-d.order * d.coeff, order=d.order - 1) for d in f.diracs if d.order)
+    diracs = [replace(d, coeff=d.at * d.coeff) for d in f.diracs if d.at != 0]
+    diracs += [replace(d, coeff=-d.order * d.coeff, order=d.order - 1) for d in f.diracs if d.order]
     return Form(terms, tuple(diracs))
 
 

@@ -18,7 +18,6 @@ import symcomp
 from proofs_checks import oracles
 from symcomp.codegen import Generated
 from symcomp.codegen.tilted import ROOT, Tilted, is_tilted
-from symcomp.errors import ArgumentError
 from tests.comparison import compare
 from tests.generated import generated, module
 
@@ -291,7 +290,83 @@ def test_header_states_the_error_of_the_kernel():
     )
 
 
-@pytest.mark.parametrize("text", ["Max(0,x-1)*exp(-x**2)", "Heaviside(x)*exp(-(x-1)**2)"])
-def test_weights_and_thresholds_off_0_are_refused_in_one_sentence(text):
-    with pytest.raises(ArgumentError, match="Gaussian weights that are not all centred"):
-        symcomp.generate(text)
+# ---- thresholds and weights off 0 ----------------------------------------------------------------
+
+# text -> σ and its kinks
+SHIFTED: dict[str, tuple[Callable[[mpf], mpf], tuple[mpf, ...]]] = {
+    "Max(0,x-1)*exp(-x**2)": (lambda x: ramp(x - 1) * mpmath.exp(-(x**2)), (mpf(1),)),
+    "Max(0,x)*exp(-(x-1)**2)": (lambda x: ramp(x) * mpmath.exp(-((x - 1) ** 2)), (mpf(0),)),
+    "Max(0,x-1/2)*exp(-x**2)+Max(0,x)": (
+        lambda x: ramp(x - mpf("0.5")) * mpmath.exp(-(x**2)) + ramp(x),
+        (mpf(0), mpf("0.5")),
+    ),
+    "Heaviside(x-1)*exp(-x**2)": (lambda x: step(x - 1) * mpmath.exp(-(x**2)), (mpf(1),)),
+}
+OFF = "Max(0,x)*exp(-(x-1)**2)"
+
+
+@pytest.mark.parametrize("name", SHIFTED)
+def test_shifted_kernel_is_the_integral_of_its_definition(name):
+    sigma, kinks = SHIFTED[name]
+    rows = []
+    for lengths, angle in (((0.75, 1.9), 1.1), ((1.5, 1.5), 0.0)):
+        qu, qv, c = arguments(lengths, angle)
+        wanted = oracles.expectation(sigma, sigma, qu, qv, c, kinks, kinks, digits=14)
+        (got,) = called(module(name)._kernel, qu, qv, c)
+        rows.append(((lengths, angle), got, wanted))
+    compare(rows, atol=2e-15, rtol=2e-14, min_points=2)
+
+
+def shifted_slopes(name: str, mod: ModuleType) -> list[tuple[object, float, mpf]]:
+    """Slopes and theirs from the closed form in balls, by differences of order 4."""
+    ker, h = symcomp.dual_kernel(name), mpf(10) ** -12
+    rows: list[tuple[object, float, mpf]] = []
+    with mpmath.workdps(80):
+        for point in ((1.0, 2.0, 0.5), (0.75, 0.5, -0.375), (0.25, 4.0, 0.75), (1.5, 1.5, 1.4375)):
+            found = called(mod._kernel_and_slopes, *point)
+            for i, got in ((2, found[1]), (1, found[2])):
+
+                def moved(t: int, i: int = i, point: tuple[float, ...] = point) -> mpf:
+                    at = [mpf(x) + t * h * (j == i) for j, x in enumerate(point)]
+                    return ker.evaluate(*at, digits=60)
+
+                slope = (8 * (moved(1) - moved(-1)) - (moved(2) - moved(-2))) / (12 * h)
+                rows.append(((point, i), got, slope))
+    return rows
+
+
+@pytest.mark.parametrize("name", SHIFTED)
+def test_shifted_slopes(name):
+    compare(shifted_slopes(name, module(name)), rtol=1e-12, atol=1e-14, min_points=8)
+
+
+def test_a_tilted_mean_left_out_is_noticed():
+    source = generated(OFF).source
+    line = next(row for row in source.splitlines() if row.strip().startswith("mx_"))
+    wrong = changed(OFF, line, line.split("=")[0] + "= np.zeros_like(c)")
+    with pytest.raises(AssertionError, match="points differ"):
+        compare(shifted_slopes(OFF, wrong), rtol=1e-12, atol=1e-14, min_points=8)
+
+
+@pytest.mark.parametrize("name", [OFF, "Max(0,x-1/2)*exp(-x**2)+Max(0,x)"])
+def test_shifted_second_derivatives_are_differences_of_gradients(name):
+    mod, rng = module(name), np.random.default_rng(5)
+    W, Theta, move = rng.standard_normal((3, 3, 2))
+    W[0] = Theta[0]  # equal rows
+    *_, found, _ = mod.hessian_vector_product(W, Theta, move)
+    h = 2.0**-9
+    ends = {t: mod.loss_and_grad(W, Theta + t * h * move)[1] for t in (-2, -1, 1, 2)}
+    wanted = (8 * (ends[1] - ends[-1]) - (ends[2] - ends[-2])) / (12 * h)
+    # Differences over the equal row meet its third derivative, which jumps.
+    rows = [(i, found[i], wanted[i]) for i in np.ndindex(found.shape) if i[0] > 0]
+    compare(rows, atol=1e-7, min_points=4)
+
+
+@pytest.mark.parametrize("name", [OFF, "Heaviside(x-1)*exp(-x**2)"])
+def test_shifted_modules_stand_zero_and_parallel_rows(name):
+    mod = module(name)
+    rows = np.array([[0.0, 0.0], [1.0, 0.5], [-2.0, -1.0], [1e-30, 0.0], [3.0, 4.0]])
+    K = mod.kernel(rows, rows)
+    assert np.isfinite(K).all()
+    compare([(i, K[i], K.T[i]) for i in np.ndindex(K.shape)], atol=1e-15, min_points=25)
+    assert all(np.isfinite(part).all() for part in mod.loss_and_grad(rows, rows[::-1]))
