@@ -388,9 +388,10 @@ def _multiplied_out(expr: sympy.Expr) -> sympy.Expr:
 
 # Functions that the generated module defines: rounding must not leave their domains.
 _ARCSIN, _SQRT, _RECIPROCAL = map(sympy.Function, ("_arcsin", "_sqrt", "_reciprocal"))
+CORRELATED, RESIDUAL = map(sympy.Function, ("_correlated", "_residual"))
 
 
-def statements(results: Mapping[str, sympy.Expr], shaped: sympy.Symbol) -> list[str]:
+def statements(results: Mapping[str, sympy.Expr], shaped: sympy.Symbol | None = None) -> list[str]:
     """NumPy source that computes the results, sharing what they share, each of the shape `shaped`.
 
     Raises ArgumentError for a function that NumPy does not have.
@@ -399,10 +400,15 @@ def statements(results: Mapping[str, sympy.Expr], shaped: sympy.Symbol) -> list[
     lines = [f"{symbol} = {_printed(value)}" for symbol, value in shared]
     for (name, expr), short in zip(results.items(), reduced, strict=True):
         text = _printed(short)
-        if shaped not in expr.free_symbols:
+        if shaped and shaped not in expr.free_symbols:
             text = f"np.broadcast_to({text}, {shaped}.shape)"
         lines.append(f"{name}: Array = {text}")
     return [*lines, f"return {', '.join(results)}"]
+
+
+def assignments(values: Mapping[sympy.Symbol, sympy.Expr]) -> list[str]:
+    """NumPy source that computes the values one after the other."""
+    return [f"{symbol} = {_printed(_guarded(value))}" for symbol, value in values.items()]
 
 
 def _guarded(expr: sympy.Expr) -> sympy.Expr:
@@ -420,7 +426,9 @@ def _guarded(expr: sympy.Expr) -> sympy.Expr:
 
 def _printed(expr: sympy.Expr) -> str:
     text = str(NumPyPrinter({"allow_unknown_functions": True}).doprint(expr))
-    known = {f.__name__ for f in (_ARCSIN, _SQRT, _RECIPROCAL)} | set(_known_functions_numpy)
+    known = {f.__name__ for f in (_ARCSIN, _SQRT, _RECIPROCAL, CORRELATED, RESIDUAL)} | set(
+        _known_functions_numpy
+    )
     known |= {"erf", "erfc", "BivariateNormalCDF"}
     unknown = {type(f).__name__ for f in expr.atoms(sympy.Function)} - known
     if unknown:

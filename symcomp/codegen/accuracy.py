@@ -87,14 +87,19 @@ class Measured:
     relative: float  # in units of sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v))
     mixed: float  # the same with 1 added to both
     points: int
+    least: float  # of the lengths of rows
+    greatest: float
 
     @property
     def text(self) -> str:
         """What a header says; coarse, as last bits differ from machine to machine."""
+        error, unit = self.relative, "sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v))"
+        if error > 1e-6:  # terms of order 1 add up to little for short rows
+            error, unit = self.mixed, "sqrt((1 + K°(q_u, q_u, q_u)) (1 + K°(q_v, q_v, q_v)))"
         return (
-            f" K° was within 1e{math.ceil(math.log10(max(2.0 * self.relative, 1e-15)))} of"
-            f" sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v)) at {self.points} points with rows of"
-            " lengths 1/8 to 8, parallel and opposite ones and those almost so among them."
+            f" K° was within 1e{math.ceil(math.log10(max(2.0 * error, 1e-15)))} of {unit} at"
+            f" {self.points} points with rows of lengths {_length(self.least)} to"
+            f" {_length(self.greatest)}, parallel and opposite ones and those almost so among them."
         )
 
     @property
@@ -103,21 +108,42 @@ class Measured:
         return f"1e{math.ceil(math.log10(max(4.0 * self.mixed, 1e-15)))}"
 
 
-def measured(ker: DualKernel, draft: ModuleType, short: bool) -> Measured:
-    """The errors of K°; `short`: at short rows too."""
+def _length(x: float) -> str:
+    """A power of 2."""
+    if x >= 1:
+        return f"{x:g}"
+    return f"1/{1 / x:g}" if x >= 1 / 1000 else f"2^{math.log2(x):g}"
+
+
+def measured(ker: DualKernel, draft: ModuleType, longest: float, short: bool) -> Measured:
+    """The errors of K° for rows shorter than `longest`; `short`: at short rows too."""
     relative, mixed, count = 0.0, 0.0, 0
-    for lengths in _LENGTHS + _SHORT_LENGTHS * short:
+    tried = _LENGTHS + _SHORT_LENGTHS * short
+    scale = _scale(max(map(max, tried)), longest)
+    tried = tuple((scale * r, scale * s) for r, s in tried)
+    for lengths in tried:
         qu, qv = (fmpq(*(r * r).as_integer_ratio()) for r in lengths)
         sizes = [float(_inside(ker, q, q, q)) for q in (qu, qv)]
         for rho in _CORRELATIONS:
             c = lengths[0] * lengths[1] * rho
-            arrays = (np.array([float(x)]) for x in (lengths[0] ** 2, lengths[1] ** 2, c))
+            arrays = [np.array([float(x)]) for x in (lengths[0] ** 2, lengths[1] ** 2, c)]
             got = float(draft._kernel(*arrays)[0])
             error = abs(float(_inside(ker, qu, qv, exact(c)) - exact(got)))
+            if not error < math.inf:
+                raise ArgumentError(
+                    f"activation: found {ker.left.name}, whose dual kernel comes out as {got} at"
+                    f" (q_u, q_v, c) = {tuple(float(a[0]) for a in arrays)}; expected a number"
+                )
             relative = max(relative, error / math.sqrt(sizes[0] * sizes[1]))
             mixed = max(mixed, error / math.sqrt((sizes[0] + 1.0) * (sizes[1] + 1.0)))
             count += 1
-    return Measured(relative, mixed, count)
+    rows = [r for pair in tried for r in pair]
+    return Measured(relative, mixed, count, min(rows), max(rows))
+
+
+def _scale(tried: float, longest: float) -> float:
+    """What brings lengths up to `tried` well below `longest`, a power of 2."""
+    return 1.0 if longest > 2.0 * tried else 2.0 ** math.floor(math.log2(longest / tried) - 0.1)
 
 
 def _inside(ker: DualKernel, qu: fmpq, qv: fmpq, c: fmpq) -> arb:
@@ -141,32 +167,43 @@ _SHORT_LENGTHS = ((2.0**-20, 2.0**-20), (2.0**-20, 1.0), (0.5, 8.0), (8.0, 8.0))
 _CORRELATIONS = tuple(sign * r for r in (0.25, 1 - 2.0**-20, 1.0) for sign in (-1.0, 1.0))
 
 
-# (q_u, q_v, c) -> tolerance; sqrt(1.25)² rounds to a neighbour of 1.25, as the lengths of rows do
-_CHECKED = {
-    (1.0, 1.0, 1.0): 1e-10,
-    (2.25, 0.25, -0.75): 1e-10,
-    (0.75, 1.5, 0.5): 1e-10,
-    (2.0, 0.5, -0.9375): 1e-10,
-    (1.25, 1.25, 1.25): 1e-6,
-    (1.25, 1.25, -1.25): 1e-6,
-}
-_INFINITE = 1e10  # at 10^-24 from the edge a derivative that size is infinite at it
+# (q_u, q_v, c); sqrt(1.25)² rounds to a neighbour of 1.25, as the lengths of rows do
+_ROUNDED = ((1.25, 1.25, 1.25), (1.25, 1.25, -1.25))
+_CHECKED = (
+    (1.0, 1.0, 1.0),
+    (2.25, 0.25, -0.75),
+    (0.75, 1.5, 0.5),
+    (2.0, 0.5, -0.9375),
+    *_ROUNDED,
+)
 
 
-def require_accurate(ker: DualKernel, draft: ModuleType) -> None:
-    """K° and its derivatives against ball arithmetic, where c² = q_u q_v against their limit."""
+def require_accurate(ker: DualKernel, draft: ModuleType, longest: float, parallel: float) -> None:
+    """K° and its derivatives against ball arithmetic, where c² = q_u q_v against their limit.
+
+    longest: of the rows; parallel: the tolerance where they are parallel but for rounding.
+    """
     kernel_and_slopes = draft._kernel_and_slopes
     u, v, c = ker.symbols
     exprs = [ker.expr, sympy.diff(ker.expr, c), sympy.diff(ker.expr, v)]
-    for point, tolerance in _CHECKED.items():
-        qu, qv, edge = map(exact, point)
-        inside = {u: qu, v: qv, c: edge * (1 - fmpq(1, 10**24))}
-        wanted = [float(_enclosed(expr, inside)) for expr in exprs]
-        got = kernel_and_slopes(*(np.array([x]) for x in point))
-        pairs = [(float(g[0]), w) for g, w in zip(got, wanted, strict=True) if abs(w) < _INFINITE]
+    square = _scale(max(map(max, _CHECKED)) ** 0.5, longest) ** 2
+    for point in _CHECKED:
+        tolerance = parallel if point in _ROUNDED else 1e-10
+        at = tuple(square * x for x in point)
+        qu, qv, edge = map(exact, at)
+        wanted, closer = (
+            [float(_enclosed(expr, {u: qu, v: qv, c: edge * (1 - distance)})) for expr in exprs]
+            for distance in (fmpq(1, 10**24), fmpq(1, 10**28))
+        )
+        got = kernel_and_slopes(*(np.array([x]) for x in at))
+        pairs = [
+            (float(g[0]), w)
+            for g, w, near in zip(got, wanted, closer, strict=True)
+            if not abs(near) > 10.0 * abs(w) > 1e-8  # else infinite at the edge, like 1/sqrt
+        ]
         scale = max(1.0, *(abs(w) for _, w in pairs))
-        if not max(abs(g - w) for g, w in pairs) <= tolerance * scale:
+        if not all(abs(g - w) <= tolerance * scale for g, w in pairs):
             raise ArgumentError(
                 f"activation: found {ker.left.name}, whose dual kernel loses its digits at"
-                f" (q_u, q_v, c) = {point}; expected no removable singularity"
+                f" (q_u, q_v, c) = {at}; expected no removable singularity"
             )

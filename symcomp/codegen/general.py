@@ -11,6 +11,8 @@ from symcomp.biases import biases
 from symcomp.codegen.accuracy import measured, require_accurate
 from symcomp.codegen.header import Header, indented, latex, tidy
 from symcomp.codegen.loading import executed
+from symcomp.codegen.shifted import Shifted
+from symcomp.codegen.tilted import Tilted, is_tilted, printable
 from symcomp.errors import ArgumentError
 from symcomp.expectations import QU, QV, gathered, stein
 from symcomp.kernels import DualKernel
@@ -22,6 +24,7 @@ from symcomp.printing import (
     RU,
     RV,
     Angular,
+    assignments,
     floored,
     in_lengths,
     polar,
@@ -39,10 +42,13 @@ def general_source(ker: DualKernel) -> str:
     extra = biases(ker.left)
     orthants = ker.expr.has(BivariateNormalCDF, sympy.erf)
     printed = orthants and not extra.unbiased
+    form = ker.left.form
+    assert form is not None  # the kernel has a closed form
+    tilted = is_tilted(form)
     if orthants:
         functions = _of_lengths(ker) if printed else extra.unbiased
     else:
-        functions = _of_variances(ker)
+        functions = _of_tilts(Tilted(), form) if tilted else _of_variances(ker)
     guards = [text for name, text in skeletons.GUARDS.items() if f"{name}(" in functions]
     header = Header(
         ker.left,
@@ -51,19 +57,25 @@ def general_source(ker: DualKernel) -> str:
         scipy=_scipy(functions) if printed else "",
     )
     largest = ("256" if printed else "1e6") if orthants else "1e100"
+    growth = -float(min(t.alpha for t in form.terms))
+    longest = (0.25 / growth) ** 0.5 if growth > 0 else float("inf")
+    if growth > 0:
+        largest = repr(0.25 / growth)  # K° is infinite for two such rows that are parallel
     gaps = {"formulas": "".join(guards) + functions, "largest": largest}
     hessian = skeletons.GENERAL_HESSIAN.substitute(shortest=skeletons.SHORTEST if orthants else "")
     engine = skeletons.GENERAL.substitute(gaps)
     draft = executed("draft", tidy(header.text([]) + engine + extra.interface() + extra.source))
-    require_accurate(ker, draft)
-    found = measured(ker, draft, short=not orthants)
+    require_accurate(ker, draft, longest, parallel=1e-10 if tilted else 1e-6)
+    found = measured(ker, draft, longest, short=not orthants)
     errors = skeletons.GENERAL_ERRORS.substitute(kernel_error=found.bound, points=found.points)
+    steep = _STEEP if form.derivative().diracs else ""
     if orthants:
         conventions = _ORTHANT_CONVENTIONS.replace("$longest", "16" if printed else "1000")
-        notes = [conventions + found.text, _SECOND + _SHORTEST, extra.note]
+        notes = [conventions + found.text + steep * printed, _SECOND + _SHORTEST, extra.note]
     else:
         half = _HALF if "root = " in functions else ""
-        notes = [_GENERAL_CONVENTIONS + half, _SECOND, extra.note]
+        text = found.text + steep if tilted else ""
+        notes = [_GENERAL_CONVENTIONS + text + half, _SECOND, extra.note]
     body = engine + extra.interface() + extra.source + hessian + skeletons.NO_EXPANSION + errors
     return tidy(header.text(notes) + body)
 
@@ -95,6 +107,24 @@ def _of_variances(ker: DualKernel) -> str:
     return functions + _plain("_kernel_and_curves", _arrays(8), slopes | bent)
 
 
+def _of_tilts(means: Tilted | Shifted, form: Form) -> str:
+    """K° and its derivatives with thresholds under Gaussian weights, in the tilted Gaussians."""
+    exprs = means.derivatives(form)
+    shifted = isinstance(means, Shifted)
+    text = _orthants() if shifted else ""
+    for name, returns, keys in (
+        ("_kernel", "Array", ("K",)),
+        ("_kernel_and_slopes", _arrays(3), ("K", "by_c", "by_qv")),
+        ("_kernel_and_curves", _arrays(8), tuple(exprs)),
+    ):
+        results, values = printable(means.values, {key: exprs[key] for key in keys})
+        lift = (skeletons.LIFT,) if shifted else ()
+        snap = () if name == "_kernel" else (skeletons.SNAP,)
+        code = [*lift, *skeletons.ROOT, *snap, *assignments(values), *statements(results)]
+        text += skeletons.PLAIN_FUNCTION.substitute(name=name, returns=returns, code=indented(code))
+    return text
+
+
 def _of_lengths(ker: DualKernel) -> str:
     """K° and its derivatives with probabilities of orthants, in lengths and the correlation.
 
@@ -104,8 +134,13 @@ def _of_lengths(ker: DualKernel) -> str:
     f = ker.left.form
     assert f is not None  # the kernel has a closed form
     slope = f.derivative()
+    weighted = any(t.start is not None and t.alpha != 0 for t in f.terms)
+    if (weighted or slope.diracs) and not any(t.soft or t.beta.has(sympy.I) for t in f.terms):
+        return _of_tilts(Shifted(), f)
     if slope.diracs:
-        raise ArgumentError(f"activation: found {ker.left.name} with jumps, expected none")
+        raise ArgumentError(
+            f"activation: found {ker.left.name} with jumps beside erf, sin or cos, expected none"
+        )
     turned = Form(tuple(replace(t, power=t.power + 1) for t in slope.terms))
     by_c, own = stein(slope, slope)[0], stein(f, turned)[0]
     _, qv, c = ker.symbols
@@ -195,6 +230,7 @@ _ORTHANT_CONVENTIONS = (
     " within ±sqrt(q_u q_v). Between rows that are parallel but for rounding the derivatives keep"
     " half of their digits. Accuracy:"
 )
+_STEEP = " Derivatives that are infinite between parallel rows count as 0 there."
 _HALF = (
     " Between rows that are parallel but for rounding the derivatives keep half of these digits,"
     " since c alone does not tell how parallel they are."

@@ -20,12 +20,14 @@ from symcomp.skeletons.general import (
     ALPHA,
     GENERAL,
     GUARDS,
+    LIFT,
     PLAIN_FUNCTION,
     POLAR,
     POLAR_CALL,
     POLAR_FLOOR,
     ROOT,
     SHORTEST,
+    SNAP,
 )
 from symcomp.skeletons.header import HEADER
 from symcomp.skeletons.hessian import GENERAL_HESSIAN, HOMOGENEOUS_HESSIAN, WIDE, ZERO_ROWS
@@ -76,6 +78,7 @@ __all__ = [
     "INTERFACE",
     "JUMPS",
     "JUMPS_LINE",
+    "LIFT",
     "NEARLY_OPPOSITE",
     "NO_EXPANSION",
     "ORTHANTS",
@@ -93,6 +96,7 @@ __all__ = [
     "SHARPEN_IF",
     "SHORTEST",
     "SMOOTH_PAIRS",
+    "SNAP",
     "SPLINE",
     "TABULATED",
     "TABULATED_REST",

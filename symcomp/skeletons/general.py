@@ -27,6 +27,24 @@ def _arcsin(x: Array) -> Array:
     """Arcsine of what may round beyond ±1."""
     return np.arcsin(np.clip(x, -1.0, 1.0))
 ''',
+    "_correlated": '''
+
+def _correlated(c: Array, bound: Array, root: Array) -> Array:
+    """The correlation c/bound, ±1 where root says so."""
+    return np.where(root > 0.0, np.clip(c / bound, -1.0, 1.0), np.sign(c))
+''',
+    "_residual": '''
+
+def _residual(h: Array, k: Array, rho: Array) -> Array:
+    """(k - ρ h)/sqrt(1 - ρ²), whose numerator does not cancel for h near ±k and ρ near ±1.
+
+    Where ρ = ±1 it is ±1e8, where Φ has come to its end, or 0.
+    """
+    top = np.where(rho > 0.0, k - h + (1.0 - rho) * h, k + h - (1.0 + rho) * h)
+    ends = 1e8 * np.sign(top)
+    bottom = np.sqrt((1.0 - rho) * (1.0 + rho))
+    return np.divide(top, bottom, out=ends, where=bottom > 0.0)
+''',
 }
 
 POLAR = '''
@@ -48,6 +66,10 @@ SHORTEST = """
 POLAR_CALL = "ru, rv, gap, rho, below, above = _polar(qu, qv, c)"
 
 ROOT = ("bound = np.sqrt(qu) * np.sqrt(qv)", "root = np.sqrt((bound - c) * (bound + c))")
+LIFT = "qu, qv = np.maximum(qu, 1e-120), np.maximum(qv, 1e-120)"
+SNAP = (
+    "root = np.where(bound - np.abs(c) <= 2.0**-50 * bound, 0.0, root)  # parallel but for rounding"
+)
 ALPHA = "alpha = np.arctan2(c, root)  # rounded as root is, so that their errors cancel"
 
 GENERAL = Template('''
