@@ -52,14 +52,14 @@ def _enclosure(ker: DualKernel, qu: Any, qv: Any, c: Any, digits: int) -> arb:
 
 
 @cache
-def _kernel(name: str) -> DualKernel:
+def kernel(name: str) -> DualKernel:
     """Derived once a process: the whole catalogue takes seconds."""
     return symcomp.dual_kernel(name)
 
 
 def everything() -> Kernels:
     """Every activation at its default parameters."""
-    return Kernels(tuple(map(_kernel, symcomp.activations())), _enclosure)
+    return Kernels(tuple(map(kernel, symcomp.activations())), _enclosure)
 
 
 def _with_value(name: str, value: Value, *, of: str = "relu") -> Mutant[Kernels]:
@@ -516,7 +516,7 @@ def _on_a_grid(s: AllShapes, _: Settings) -> Finding:
     grid = [fmpq(i, 4) for i in range(-4, 5)]
     with flint.ctx.workprec(200):
         for name in dict.fromkeys((*s.convex, *s.nondecreasing)):
-            ker = _kernel(name)
+            ker = kernel(name)
             values = [ker.enclosure(1, 1, rho, 30) for rho in grid]
             steps = [b - a for a, b in pairwise(values)]
             bends = [b - a for a, b in pairwise(steps)]

@@ -6,7 +6,7 @@ What the files say depends on the claims, their findings and the settings alone;
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from rich.table import Table
 from rich.text import Text
 
 import symcomp
-from proofs_checks import etf_report, optimality
+from proofs_checks import catalogue, etf_report, optimality
 from proofs_checks.cache import versions
 from proofs_checks.ledger import Kind, Outcome, Verdict
 from proofs_checks.runner import ClaimResult, EvidenceResult, MutantResult, Run
 from proofs_checks.schema import LEDGER
+from proofs_checks.workers import Errand
 from symcomp import objectives
 from symcomp.derivations import objective_formulas
 from symcomp.kernels import DualKernel
@@ -56,21 +57,46 @@ def write(
     ``data`` are experiments shown in ledger.md. The modules are those of ``activations``, the
     formulas too; those of the whole catalogue where the run is about it (K1c).
     """
-    kernels = [symcomp.dual_kernel(name) for name in activations]
-    partial = all(result.claim.id != "K1c" for result in run.results)
+    names = tuple(activations)
+    sections = _sections(run, symcomp.activations() if _is_about_all(_ids(run)) else names)
     files = {
         folder / "ledger.json": as_json(run),
         folder / "ledger.schema.json": json.dumps(LEDGER, indent=2, ensure_ascii=False) + "\n",
         folder / "ledger.md": as_markdown(run, data),
-        folder / "formulas.md": formulas(kernels if partial else readable(symcomp.activations())),
+        folder / "formulas.md": _page(sections),
     }
-    for ker in kernels:
+    for ker in map(catalogue.kernel, names):
         path = folder / "generated" / f"{ker.activation.name}.py"
         files[path] = symcomp.generate(ker).source
     files |= etf_report.files(run, folder)
     for path, text in files.items():
         replace_file(path, text)
     return tuple(files)
+
+
+def errands(ids: Iterable[str], seed: int, activations: Iterable[str] = ("relu",)) -> list[Errand]:
+    """What the reports of a run of these claims need besides its findings: they look in
+    ``run.brought`` for it, and make what is not there.
+    """
+    ids = tuple(ids)
+    names = symcomp.activations() if _is_about_all(ids) else activations
+    drawn = optimality.LAWS if _is_on_data(ids) else ()
+    return [
+        *(Errand(_drawn_name(law), partial(_drawn, law, seed)) for law in drawn),
+        *(Errand(_section_name(name), partial(_readable_section, name)) for name in names),
+    ]
+
+
+def _ids(run: Run) -> tuple[str, ...]:
+    return tuple(result.claim.id for result in run.results)
+
+
+def _is_about_all(ids: Sequence[str]) -> bool:
+    return "K1c" in ids
+
+
+def _is_on_data(ids: Sequence[str]) -> bool:
+    return "E8" in ids
 
 
 # ------------------------------------------------------------------ terminal
@@ -300,10 +326,18 @@ def experiments(run: Run) -> tuple[optimality.Experiment, ...]:
 
     The residual is small enough for the three decimals that are shown.
     """
-    if not any(result.claim.id == "E8" for result in run.results):
+    if not _is_on_data(_ids(run)):
         return ()
-    seed = run.settings.seed
-    return tuple(optimality.experiment(law, seed=seed, tol=1e-6) for law in optimality.LAWS)
+    brought, seed = run.brought, run.settings.seed
+    return tuple(brought.get(_drawn_name(law)) or _drawn(law, seed) for law in optimality.LAWS)
+
+
+def _drawn_name(law: str) -> str:
+    return f"{law} target"
+
+
+def _drawn(law: str, seed: int) -> optimality.Experiment:
+    return optimality.experiment(law, seed=seed, tol=1e-6)
 
 
 def on_data(experiment: optimality.Experiment) -> str:
@@ -355,6 +389,10 @@ _READABLE = 40
 
 def formulas(kernels: Iterable[DualKernel]) -> str:
     """The derived formulas in LaTeX: kernel, κ, κ', losses, V, 1/d terms, optimum at β = 0."""
+    return _page(map(_section, kernels))
+
+
+def _page(sections: Iterable[str]) -> str:
     blocks = [
         "# Derived formulas",
         ORIGIN,
@@ -363,19 +401,30 @@ def formulas(kernels: Iterable[DualKernel]) -> str:
         r"network's, with rows $w_i$ and $\theta_j$; $\tau^2 = \mathbb E|w|^2$, "
         r"$\mu = \mathbb E w$; $M$ neurons stand for $N$.",
     ]
-    return "\n\n".join([*blocks, *map(_section, kernels)]) + "\n"
+    return "\n\n".join([*blocks, *filter(None, sections)]) + "\n"
+
+
+def _sections(run: Run, names: Iterable[str]) -> Iterator[str]:
+    """Those of the activations whose formulas are readable."""
+    for name in names:
+        text = run.brought.get(_section_name(name))
+        yield _readable_section(name) if text is None else text
+
+
+def _section_name(name: str) -> str:
+    return f"formulas of {name}"
+
+
+def _readable_section(name: str) -> str:
+    """The section of an activation whose kernel has a closed form short enough to read, or ""."""
+    ker = catalogue.kernel(name)
+    return _section(ker) if ker.expr is not None and ker.expr.count_ops() <= _READABLE else ""
 
 
 @cache
 def _section(ker: DualKernel) -> str:
     lines = (f"{text}\n\n$$\n{left} = {sympy.latex(right)}\n$$" for text, left, right in _list(ker))
     return "\n\n".join([f"## {ker.activation.name}", *lines])
-
-
-def readable(names: Iterable[str]) -> list[DualKernel]:
-    """The kernels of these activations that have a closed form short enough to read."""
-    kernels = map(symcomp.dual_kernel, names)
-    return [k for k in kernels if k.expr is not None and k.expr.count_ops() <= _READABLE]
 
 
 def _list(ker: DualKernel) -> Iterator[tuple[str, str, sympy.Expr]]:
