@@ -4,6 +4,7 @@ Nothing but names, findings and the values of errands crosses a process border. 
 or runs out of time is undecided, with its reason.
 """
 
+import gc
 import multiprocessing
 import signal
 import threading
@@ -116,6 +117,9 @@ def _serve(pipe: Connection, home: str, settings: Settings, budget: float) -> No
     # Ctrl-C reaches the whole process group; the parent alone answers it, and stops the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     registry = homes.find(home)
+    # Derivations make millions of small objects, few of them in cycles: collect less often.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     while True:
         try:
             job = pipe.recv()
