@@ -17,8 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 import symcomp
-from proofs_checks import catalogue, etf_report, optimality
+from proofs_checks import catalogue, optimality
 from proofs_checks.cache import versions
+from proofs_checks.etf import report as etf_report
 from proofs_checks.ledger import Kind, Outcome, Verdict
 from proofs_checks.runner import ClaimResult, EvidenceResult, MutantResult, Run
 from proofs_checks.schema import LEDGER

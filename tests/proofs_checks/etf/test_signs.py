@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 import sympy
 
-from proofs_checks import etf_signs, etf_signs_sharp, etf_signs_small, replay_signs
-from proofs_checks.etf_theorem import cone_optimum
+from proofs_checks.etf import signs as etf_signs
+from proofs_checks.etf import signs_sharp as etf_signs_sharp
+from proofs_checks.etf import signs_small as etf_signs_small
+from proofs_checks.etf.theorem import cone_optimum
 from proofs_checks.ledger import Outcome, Settings
+from proofs_checks.replay import signs as replay_signs
 from symcomp.kernels import dual_kernel
 from tests.comparison import compare
 

@@ -13,13 +13,14 @@ from mpmath import mpf
 from numpy.typing import NDArray
 from sympy import Expr, Rational, asin, pi, sqrt
 
-from proofs_checks import certificates, replay_signs
+from proofs_checks import certificates
 from proofs_checks.checks import agreement, combine, falsify, identities, signs
-from proofs_checks.etf_signs import coefficient, kernel_of
-from proofs_checks.etf_signs_small import SIGMA, B, N, S, even, h_of, level, upper
-from proofs_checks.etf_tangents import SOURCE
-from proofs_checks.etf_theorem import cone_optimum
+from proofs_checks.etf.signs import coefficient, kernel_of
+from proofs_checks.etf.signs_small import SIGMA, B, N, S, even, h_of, level, upper
+from proofs_checks.etf.tangents import SOURCE
+from proofs_checks.etf.theorem import cone_optimum
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Outcome, Settings
+from proofs_checks.replay import signs as replay_signs
 from proofs_checks.strategies import unit_vectors
 from symcomp import objectives
 from symcomp.balls import rational

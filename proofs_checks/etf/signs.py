@@ -15,7 +15,7 @@ from sympy import Expr, IndexedBase, Rational, Sum, pi
 
 from proofs_checks.attack import descend
 from proofs_checks.checks import combine, falsify, identities, signs
-from proofs_checks.etf_tangents import SOURCE, true_height
+from proofs_checks.etf.tangents import SOURCE, true_height
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
 from proofs_checks.strategies import gram_matrices
 from symcomp import objectives
