@@ -17,6 +17,7 @@ from proofs_checks import (
     frames,
     hermite_series,
     kernels,
+    loss_formulas,
     optimality,
     relu_kernel,
     simplification,
@@ -99,7 +100,7 @@ def _hermite() -> Iterator[Formula]:
         yield Formula(hermite_series.K2, f"μ_{k} of relu", series.mu[k], put)
 
 
-class _Candid(exact_loss.Formula):
+class _Candid(loss_formulas.Formula):
     """A loss that is NaN, which fails every comparison, where it has no real value."""
 
     def value(self, numbers: Mapping[str, Any], digits: int) -> mpf:
@@ -113,7 +114,7 @@ def _losses() -> Iterator[Formula]:
     for claim, name in ((exact_loss.S0, "L_N"), (simplification.S1, "F")):
         loss = claim.subject()
 
-        def put(expr: sympy.Expr, loss: exact_loss.Formula = loss) -> exact_loss.Formula:
+        def put(expr: sympy.Expr, loss: loss_formulas.Formula = loss) -> loss_formulas.Formula:
             return _Candid(loss.kernel, expr)
 
         yield Formula(claim, name, loss.expr, put, Kind.PROOF)

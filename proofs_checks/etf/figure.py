@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from proofs_checks.etf.signs import kernel_of
+from proofs_checks.etf.inertia import kernel_of
 from symcomp.storage import replacing
 
 Array: TypeAlias = NDArray[np.float64]

@@ -13,7 +13,7 @@ import sympy
 from rich.console import Console
 
 import symcomp
-from proofs_checks import report
+from proofs_checks import formula_page, report
 from proofs_checks.ledger import Finding, Outcome, Registry, Settings
 from proofs_checks.optimality import LAWS, Experiment, experiment
 from proofs_checks.runner import Run, run
@@ -192,7 +192,7 @@ def test_no_experiment_is_made_for_other_claims() -> None:
 
 def test_the_formulas_are_those_derived_for_the_activation() -> None:
     relu, absolute = symcomp.dual_kernel("relu"), symcomp.dual_kernel("abs")
-    text = report.formulas([relu, absolute])
+    text = formula_page.page(map(formula_page.section, [relu, absolute]))
     for ker in (relu, absolute):
         assert f"## {ker.activation.name}" in text
         assert f"K(q_u, q_v, c) = {sympy.latex(ker.expr)}" in text
@@ -210,7 +210,7 @@ def test_what_workers_brought_is_what_the_reports_make() -> None:
     assert made == errands["formulas of relu"]()
     brought = replace(outcome, brought={"formulas of relu": "by a worker"})
     assert list(report._sections(brought, ["relu"])) == ["by a worker"]
-    assert report._readable_section("gelu") == ""
+    assert formula_page.readable_section("gelu") == ""
 
 
 def test_errands_of_the_whole_ledger_are_experiments_and_all_formulas() -> None:
