@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import flint
@@ -43,17 +44,15 @@ class Formula:
     first: Kind = Kind.PRECISION
 
 
-def formulas() -> Iterator[Formula]:
+@cache
+def formulas() -> tuple[Formula, ...]:
     """Every formula in a subject of the ledger: K, e, μ_k, E1's and E3's bounds, E2's optimum, L_N.
 
     K of a homogeneous activation belongs to K1, of the others with a closed form to K1c.
     """
-    yield from _kernels()
-    yield from _hermite()
     halves = relu_kernel.K6.subject()
-    yield Formula(relu_kernel.K6, "e", halves.even, lambda e: replace(halves, even=e))
-    yield from _losses()
-    yield from _optima()
+    even = Formula(relu_kernel.K6, "e", halves.even, lambda e: replace(halves, even=e))
+    return (*_kernels(), *_hermite(), even, *_losses(), *_optima())
 
 
 def _kernels() -> Iterator[Formula]:

@@ -458,13 +458,13 @@ def _weighted(rule: Rule, fun: Callable[[Any], mpf]) -> tuple[mpf, mpf]:
     return mpmath.fsum(terms), mpmath.fsum(terms, absolute=True)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _panel(digits: int, low: mpf, high: mpf, n: int) -> Rule:
     half, middle = (high - low) / 2, (high + low) / 2
     return tuple((middle + half * x, half * w) for x, w in _legendre(n, digits))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _normal_panel(digits: int, low: mpf, high: mpf, n: int) -> Rule:
     """A node is a pair (z, exp(-z²/2)), kept for the next activation with the same kinks."""
     return tuple(((z, mpmath.exp(-z * z / 2)), w) for z, w in _panel(digits, low, high, n))
