@@ -101,9 +101,9 @@ E5B = Claim(
     id="E5b",
     title="ETF theorem with weights of any sign, small β",
     statement=(
-        r"0\leeta\leeta_1(M),\ d\ge M:\quad \min_{	heta,\ b\in\mathbb{R}^M}F=	au^2\Bigl("
-        r"h(eta^2)-\max_srac{h(eta s)^2}{E(s)}\Bigr),	ext{ the cone of E4};\quad eta_1(M)"
-        rf"	ext{{ for }}M	ext{{ of }}	ext{{{_LIST}}}"
+        r"0\le\beta\le\beta_1(M),\ d\ge M:\quad \min_{\theta,\ b\in\mathbb{R}^M}F=\tau^2\Bigl("
+        r"h(\beta^2)-\max_s\frac{h(\beta s)^2}{E(s)}\Bigr),\text{ the cone of E4};\quad \beta_1(M)"
+        rf"\text{{ for }}M\text{{ of }}\text{{{_LIST}}}"
     ),
     source="theory.md E5 (this project's reconstruction), farther than β0(M) there",
     subject=reach,

@@ -312,10 +312,10 @@ B4 = Claim(
     id="B4",
     title="The cone against positive weights of the sum g(s)",
     statement=(
-        r"c_i>0,\ \sigma=	extstyle\sum c_i=g(s)=rac{eta h'(eta s)}{s\,h'(t(s))},\ 0<s\le1:"
-        r"\quad c^	op h(P)c-2c^	op k\ge\sigma^2E(s)-2\sigma h(eta s)-rac{2l\sigma(1-s^2)}"
-        r"{M-1}-\Bigl(1-rac1M\Bigr)rac{l^2}{\kappa},\ l=\max(l_2,0);\quad l_2\le0\iff"
-        r"	ext{(C)}\ 	frac\pi2	frac{t}{rcsin t}+s^2\lerac{eta s\,h'(eta s)}{2R}"
+        r"c_i>0,\ \sigma=\textstyle\sum c_i=g(s)=\frac{\beta h'(\beta s)}{s\,h'(t(s))},\ 0<s\le1:"
+        r"\quad c^\top h(P)c-2c^\top k\ge\sigma^2E(s)-2\sigma h(\beta s)-\frac{2l\sigma(1-s^2)}"
+        r"{M-1}-\Bigl(1-\frac1M\Bigr)\frac{l^2}{\kappa},\ l=\max(l_2,0);\quad l_2\le0\iff"
+        r"\text{(C)}\ \tfrac\pi2\tfrac{t}{\arcsin t}+s^2\le\frac{\beta s\,h'(\beta s)}{2R}"
     ),
     source=f"{SOURCE}; the price of l_2 > 0 is new here",
     subject=sharp,
