@@ -151,8 +151,8 @@ def test_losses_are_those_of_the_generated_module():
 
 
 def test_nothing_below_a_bound_is_undecided():
-    tails = S4T.subject()
-    slow = Tails({name: rate / 10**6 for name, rate in tails.rates.items()})
+    bounds = S4T.subject()
+    slow = Tails({name: rate / 10**6 for name, rate in bounds.rates.items()})
     (simulated,) = (e for e in S4T.evidence if e.kind is Kind.STATISTICS)
     assert simulated.check(slow, QUICK).outcome is Outcome.HOLDS  # bounds near 1: all below
     rows = [tails.Tail("", 0, 5, 10, 0.2)]
