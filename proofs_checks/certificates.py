@@ -14,12 +14,12 @@ A certificate is a JSON object, all numbers of which are exact:
 A box is a list: its alternative, then the low and the high end of each variable in turn, then any
 witnesses, rational numbers that the test of the alternative asks for. Numbers are strings such as
 "3/8" or "-2". The boxes of a chart fill its domain exactly; which charts, domains and alternatives
-there are, and what each of them means, is up to the theorem, which the checker holds (``replay``
-for the checking, ``replay_etf`` for V1 and V2, ``replay_height`` for U), never the file.
+there are, and what each of them means, is up to the theorem, which ``replay`` holds (``checker``
+for the checking, ``etf`` for V1 and V2, ``height`` for U), never the file.
 
 The search below only proposes boxes. It evaluates SymPy expressions in balls and shares nothing
 with the checker but python-flint; the search for B4 (``search_signs``) tries its cells on the
-checker, ``replay_signs``, which knows nothing of it. A new theorem needs: a ``replay.Theorem``, a
+checker, ``replay.signs``, which knows nothing of it. A new theorem needs: a ``Theorem``, a
 ``Search`` here or in a module of its own, and a line in ``SEARCHES``.
 """
 
@@ -32,10 +32,15 @@ import flint
 import sympy
 from flint import arb, fmpq
 
-from proofs_checks import etf_forms, replay, replay_etf, replay_height, replay_signs, search_signs
+from proofs_checks import search_signs
 from proofs_checks.cache import versions
 from proofs_checks.checks import combine
+from proofs_checks.etf import forms as etf_forms
 from proofs_checks.ledger import Finding, Outcome
+from proofs_checks.replay import checker
+from proofs_checks.replay import etf as replay_etf
+from proofs_checks.replay import height as replay_height
+from proofs_checks.replay import signs as replay_signs
 from proofs_checks.storage import certificate_folder
 from symcomp.balls import compiled
 from symcomp.errors import ArgumentError, SymcompError
@@ -58,7 +63,7 @@ class Search:
     search; what it says is a proposal. ``whole`` names, per chart, variables that are not halved.
     """
 
-    theorem: replay.Theorem
+    theorem: checker.Theorem
     decide: Mapping[str, Callable[[], Decide]]
     whole: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bits: int = BITS
@@ -93,7 +98,7 @@ def make(name: str, watch: Callable[[Progress], None] = lambda _: None) -> str:
             "boxes": rows,
         }
     text = _text(name, search, charts)
-    checked = replay.replay(text, search.theorem)
+    checked = checker.replay(text, search.theorem)
     if not checked.holds:
         raise SymcompError(f"certificate {name}: the checker refuses it: {checked.problem}")
     return text
@@ -128,9 +133,9 @@ def tied(name: str, ties: Finding) -> Finding:
     return ties if ties.outcome is Outcome.FAILS else combine(ties, checked(name))
 
 
-def finding(text: str, theorem: replay.Theorem) -> Finding:
+def finding(text: str, theorem: checker.Theorem) -> Finding:
     """What the checker says of a certificate; one that it does not accept decides nothing."""
-    done = replay.replay(text, theorem)
+    done = checker.replay(text, theorem)
     if not done.holds:
         return Finding(Outcome.UNDECIDED, f"the certificate is refused: {done.problem}")
     count = sum(done.boxes.values())
@@ -141,7 +146,7 @@ def finding(text: str, theorem: replay.Theorem) -> Finding:
 
 def _text(name: str, search: Search, charts: Mapping[str, Any]) -> str:
     head = {
-        "format": replay.FORMAT,
+        "format": checker.FORMAT,
         "theorem": name,
         "statement": search.theorem.statement,
         "bits": search.bits,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import flint
@@ -17,6 +18,7 @@ from proofs_checks import (
     frames,
     hermite_series,
     kernels,
+    loss_formulas,
     optimality,
     relu_kernel,
     simplification,
@@ -42,17 +44,15 @@ class Formula:
     first: Kind = Kind.PRECISION
 
 
-def formulas() -> Iterator[Formula]:
+@cache
+def formulas() -> tuple[Formula, ...]:
     """Every formula in a subject of the ledger: K, e, μ_k, E1's and E3's bounds, E2's optimum, L_N.
 
     K of a homogeneous activation belongs to K1, of the others with a closed form to K1c.
     """
-    yield from _kernels()
-    yield from _hermite()
     halves = relu_kernel.K6.subject()
-    yield Formula(relu_kernel.K6, "e", halves.even, lambda e: replace(halves, even=e))
-    yield from _losses()
-    yield from _optima()
+    even = Formula(relu_kernel.K6, "e", halves.even, lambda e: replace(halves, even=e))
+    return (*_kernels(), *_hermite(), even, *_losses(), *_optima())
 
 
 def _kernels() -> Iterator[Formula]:
@@ -99,7 +99,7 @@ def _hermite() -> Iterator[Formula]:
         yield Formula(hermite_series.K2, f"μ_{k} of relu", series.mu[k], put)
 
 
-class _Candid(exact_loss.Formula):
+class _Candid(loss_formulas.Formula):
     """A loss that is NaN, which fails every comparison, where it has no real value."""
 
     def value(self, numbers: Mapping[str, Any], digits: int) -> mpf:
@@ -113,7 +113,7 @@ def _losses() -> Iterator[Formula]:
     for claim, name in ((exact_loss.S0, "L_N"), (simplification.S1, "F")):
         loss = claim.subject()
 
-        def put(expr: sympy.Expr, loss: exact_loss.Formula = loss) -> exact_loss.Formula:
+        def put(expr: sympy.Expr, loss: loss_formulas.Formula = loss) -> loss_formulas.Formula:
             return _Candid(loss.kernel, expr)
 
         yield Formula(claim, name, loss.expr, put, Kind.PROOF)

@@ -113,8 +113,8 @@ class Registry:
 
     It is "module:NAME", or the path of a file of claims.
 
-    Raises ``SymcompError`` for a duplicate id, an unknown dependency, a cycle, or a claim without
-    evidence or mutant.
+    Raises ``SymcompError`` for a duplicate id, an unknown dependency, a cycle, a claim without
+    evidence or mutant, or a control character in a statement.
     """
 
     claims: tuple[Claim[Any], ...]
@@ -202,11 +202,16 @@ def _earned(kind: Kind, covers: str) -> Verdict:
     return Verdict.SUPPORTED if covers else whole.get(kind, Verdict.SUPPORTED)
 
 
+_CONTROL = {chr(i) for i in range(32)} - {"\n"}  # what LaTeX becomes outside a raw string
+
+
 def _require_complete(claim: Claim[Any]) -> None:
     if not claim.evidence:
         raise SymcompError(f"claim {claim.id} has no evidence, expected at least one check")
     if not claim.mutants:
         raise SymcompError(f"claim {claim.id} has no mutant, expected at least one false variant")
+    if odd := set(claim.statement) & _CONTROL:
+        raise SymcompError(f"claim {claim.id}: found {min(odd)!r} in its statement, expected LaTeX")
 
 
 def _require_sound_references(claims: tuple[Claim[Any], ...]) -> None:

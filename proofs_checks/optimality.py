@@ -169,7 +169,7 @@ def _hundred_digits(claim: SimplexTheorem, settings: Settings) -> Finding:
     digits = max(100, settings.digits)
 
     def rows() -> Iterator[tuple[str, mpf, mpf]]:
-        mean = oracles.expectation1(oracles.relu, 1, digits=digits)
+        mean = _mean(digits)
         for m in (2, 3, 4, 7, 40):
             square = _pairs_square(mpf(m), digits)
             wanted = (square, mean**2 / square, mean**2 - mean**4 / square)
@@ -178,13 +178,19 @@ def _hundred_digits(claim: SimplexTheorem, settings: Settings) -> Finding:
                 yield f"{field}, M = {m}", real_number(got, digits), number
         huge = mpf(10) ** (digits + 10)
         with mpmath.workdps(3 * digits):  # M min F is a difference of numbers near 1/(2π), times M
-            mean = oracles.expectation1(oracles.relu, 1, digits=2 * digits + 20)
+            mean = _mean(2 * digits + 20)
             square = _pairs_square(huge, 2 * digits + 20)
             law = huge * (mean**2 - mean**4 / square)
         yield "M min F", real_number(claim.law.subs(TAU, 1), digits), law
 
     with mpmath.workdps(digits + 15):
         return agreement(rows(), digits)
+
+
+@cache
+def _mean(digits: int) -> mpf:
+    """E relu(Z)."""
+    return oracles.expectation1(oracles.relu, 1, digits=digits)
 
 
 @cache

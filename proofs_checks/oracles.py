@@ -7,7 +7,7 @@ Numbers are taken as int, float, Fraction, mpf or strings such as "1.3"; floats 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -18,6 +18,7 @@ from mpmath import mpf
 Function = Callable[[mpf], mpf]
 Rows = Sequence[Sequence[Any]]
 Row = list[mpf]
+Rule = tuple[tuple[Any, mpf], ...]  # nodes, as the integrand takes them, and weights
 Network = list[tuple[mpf, Row]]  # outer weight and inner weights of each neuron
 
 _GUARD = 15  # digits that rounding may cost
@@ -394,7 +395,8 @@ def _cutoff(digits: int) -> mpf:
 def _gaussian(fun: Function, kinks: Iterable[mpf], digits: int) -> mpf:
     """E fun(Z), Z ~ N(0, 1), over [-L, L] split at the kinks."""
     end = _cutoff(digits)
-    total = _integral(lambda z: mpmath.exp(-z * z / 2) * fun(z), _cuts(-end, end, kinks), digits)
+    cuts = _cuts(-end, end, kinks)
+    total = _integral(lambda at: at[1] * fun(at[0]), cuts, digits, rule=_normal_panel)
     return total / mpmath.sqrt(2 * mpmath.pi)
 
 
@@ -403,14 +405,20 @@ def _cuts(low: Any, high: Any, kinks: Iterable[mpf]) -> list[mpf]:
 
 
 def _integral(
-    fun: Function, cuts: Sequence[mpf], digits: int, scale: Any = 0, depth: int = 0
+    fun: Callable[[Any], mpf],
+    cuts: Sequence[mpf],
+    digits: int,
+    scale: Any = 0,
+    depth: int = 0,
+    rule: Callable[[int, mpf, mpf, int], Rule] | None = None,
 ) -> mpf:
-    """∫ fun over [cuts[0], cuts[-1]], fun smooth between neighbouring cuts.
+    """∫ fun over [cuts[0], cuts[-1]], fun smooth between neighbouring cuts; nodes are the rule's.
 
     Each panel is settled in proportion to the whole, or to `scale` where that is larger: a tail, or
     a sector where the integrand is nothing but rounding, costs no nodes.
     """
-    panels = [partial(_panel, digits, low, high) for low, high in pairwise(cuts) if low < high]
+    rule = rule or _panel
+    panels = [partial(rule, digits, low, high) for low, high in pairwise(cuts) if low < high]
     scale = max(scale, mpmath.fsum(_weighted(panel(_LEVELS[0]), fun)[1] for panel in panels))
     total = mpf(0)
     for panel in panels:
@@ -421,12 +429,12 @@ def _integral(
                 raise
             low, high = panel.args[1:]
             halves = [low, (low + high) / 2, high]
-            total += _integral(fun, halves, digits, scale, depth + 1)
+            total += _integral(fun, halves, digits, scale, depth + 1, rule)
     return total
 
 
 def _settle(
-    rule: Callable[[int], Iterable[tuple[mpf, mpf]]], fun: Function, digits: int, scale: Any = 0
+    rule: Callable[[int], Rule], fun: Callable[[Any], mpf], digits: int, scale: Any = 0
 ) -> mpf:
     """Σ weight fun(node), the nodes doubled until the error is negligible against the scale.
 
@@ -444,19 +452,26 @@ def _settle(
     raise QuadratureError(f"{_LEVELS[-1]} nodes do not settle the integral to {digits} digits")
 
 
-def _weighted(rule: Iterable[tuple[mpf, mpf]], fun: Function) -> tuple[mpf, mpf]:
+def _weighted(rule: Rule, fun: Callable[[Any], mpf]) -> tuple[mpf, mpf]:
     """Σ weight fun(node) and Σ weight |fun(node)|."""
     terms = [weight * fun(node) for node, weight in rule]
     return mpmath.fsum(terms), mpmath.fsum(terms, absolute=True)
 
 
-def _panel(digits: int, low: mpf, high: mpf, n: int) -> Iterable[tuple[mpf, mpf]]:
+@lru_cache(maxsize=512)
+def _panel(digits: int, low: mpf, high: mpf, n: int) -> Rule:
     half, middle = (high - low) / 2, (high + low) / 2
-    return ((middle + half * x, half * w) for x, w in _legendre(n, digits))
+    return tuple((middle + half * x, half * w) for x, w in _legendre(n, digits))
+
+
+@lru_cache(maxsize=512)
+def _normal_panel(digits: int, low: mpf, high: mpf, n: int) -> Rule:
+    """A node is a pair (z, exp(-z²/2)), kept for the next activation with the same kinks."""
+    return tuple(((z, mpmath.exp(-z * z / 2)), w) for z, w in _panel(digits, low, high, n))
 
 
 @cache
-def _rayleigh(digits: int, n: int) -> tuple[tuple[mpf, mpf], ...]:
+def _rayleigh(digits: int, n: int) -> Rule:
     """Nodes and weights for ∫_0^L fun(r) r exp(-r²/2) dr, densest where the weight is."""
     with mpmath.workdps(digits + _GUARD):
         end = _cutoff(digits)
@@ -465,10 +480,12 @@ def _rayleigh(digits: int, n: int) -> tuple[tuple[mpf, mpf], ...]:
 
 
 @cache
-def _legendre(n: int, digits: int) -> tuple[tuple[mpf, mpf], ...]:
-    """Gauss-Legendre nodes and weights on [-1, 1]: NumPy's, polished by Newton."""
+def _legendre(n: int, digits: int) -> Rule:
+    """Gauss-Legendre nodes and weights on [-1, 1]: NumPy's, polished by Newton, and mirrored."""
+    rough = np.polynomial.legendre.leggauss(n)[0]
     with mpmath.workdps(digits + _GUARD + 5):
-        return tuple(_polished(n, mpf(x), digits) for x in np.polynomial.legendre.leggauss(n)[0])
+        upper = [_polished(n, mpf(x), digits) for x in rough[n // 2 :]]
+        return (*((-x, w) for x, w in reversed(upper[n % 2 :])), *upper)
 
 
 def _polished(n: int, x: mpf, digits: int) -> tuple[mpf, mpf]:

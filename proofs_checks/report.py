@@ -6,34 +6,27 @@ What the files say depends on the claims, their findings and the settings alone;
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sympy
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 import symcomp
-from proofs_checks import etf_report, optimality
+from proofs_checks import catalogue, formula_page, optimality
 from proofs_checks.cache import versions
+from proofs_checks.etf import report as etf_report
+from proofs_checks.formula_page import ORIGIN
 from proofs_checks.ledger import Kind, Outcome, Verdict
 from proofs_checks.runner import ClaimResult, EvidenceResult, MutantResult, Run
 from proofs_checks.schema import LEDGER
+from proofs_checks.workers import Errand
 from symcomp import objectives
-from symcomp.derivations import objective_formulas
-from symcomp.kernels import DualKernel
 from symcomp.storage import replace_file
 
-ORIGIN = (
-    "The source is one paper, of which only the abstract is at hand: M. H. Amani, S. Bombari, "
-    "M. Mondelli, R. Pukdee, S. Rini, *Sharp asymptotics on the compression of two-layer neural "
-    "networks*, IEEE Information Theory Workshop 2022 (arXiv 2205.08199). All statements below "
-    "that concern the paper are this project's own reconstruction from that abstract, in its own "
-    "notation; none is a quotation."
-)
 _COLOURS = {
     Verdict.PROVED: "green",
     Verdict.CERTIFIED: "green",
@@ -56,21 +49,49 @@ def write(
     ``data`` are experiments shown in ledger.md. The modules are those of ``activations``, the
     formulas too; those of the whole catalogue where the run is about it (K1c).
     """
-    kernels = [symcomp.dual_kernel(name) for name in activations]
-    partial = all(result.claim.id != "K1c" for result in run.results)
+    names = tuple(activations)
+    sections = _sections(run, symcomp.activations() if _is_about_all(_ids(run)) else names)
     files = {
         folder / "ledger.json": as_json(run),
         folder / "ledger.schema.json": json.dumps(LEDGER, indent=2, ensure_ascii=False) + "\n",
         folder / "ledger.md": as_markdown(run, data),
-        folder / "formulas.md": formulas(kernels if partial else readable(symcomp.activations())),
+        folder / "formulas.md": formula_page.page(sections),
     }
-    for ker in kernels:
+    for ker in map(catalogue.kernel, names):
         path = folder / "generated" / f"{ker.activation.name}.py"
         files[path] = symcomp.generate(ker).source
     files |= etf_report.files(run, folder)
     for path, text in files.items():
         replace_file(path, text)
     return tuple(files)
+
+
+def errands(ids: Iterable[str], seed: int, activations: Iterable[str] = ("relu",)) -> list[Errand]:
+    """What the reports of a run of these claims need besides its findings: they look in
+    ``run.brought`` for it, and make what is not there.
+    """
+    ids = tuple(ids)
+    names = symcomp.activations() if _is_about_all(ids) else activations
+    drawn = optimality.LAWS if _is_on_data(ids) else ()
+    return [
+        *(Errand(_drawn_name(law), partial(_drawn, law, seed)) for law in drawn),
+        *(
+            Errand(_section_name(name), partial(formula_page.readable_section, name))
+            for name in names
+        ),
+    ]
+
+
+def _ids(run: Run) -> tuple[str, ...]:
+    return tuple(result.claim.id for result in run.results)
+
+
+def _is_about_all(ids: Sequence[str]) -> bool:
+    return "K1c" in ids
+
+
+def _is_on_data(ids: Sequence[str]) -> bool:
+    return "E8" in ids
 
 
 # ------------------------------------------------------------------ terminal
@@ -300,10 +321,18 @@ def experiments(run: Run) -> tuple[optimality.Experiment, ...]:
 
     The residual is small enough for the three decimals that are shown.
     """
-    if not any(result.claim.id == "E8" for result in run.results):
+    if not _is_on_data(_ids(run)):
         return ()
-    seed = run.settings.seed
-    return tuple(optimality.experiment(law, seed=seed, tol=1e-6) for law in optimality.LAWS)
+    brought, seed = run.brought, run.settings.seed
+    return tuple(brought.get(_drawn_name(law)) or _drawn(law, seed) for law in optimality.LAWS)
+
+
+def _drawn_name(law: str) -> str:
+    return f"{law} target"
+
+
+def _drawn(law: str, seed: int) -> optimality.Experiment:
+    return optimality.experiment(law, seed=seed, tol=1e-6)
 
 
 def on_data(experiment: optimality.Experiment) -> str:
@@ -349,41 +378,13 @@ def _data_markdown(data: Sequence[optimality.Experiment]) -> Iterator[str]:
 
 # ------------------------------------------------------------------ formulas
 
-# Beyond this many operations a formula fills pages that nobody reads.
-_READABLE = 40
+
+def _sections(run: Run, names: Iterable[str]) -> Iterator[str]:
+    """Those of the activations whose formulas are readable."""
+    for name in names:
+        text = run.brought.get(_section_name(name))
+        yield formula_page.readable_section(name) if text is None else text
 
 
-def formulas(kernels: Iterable[DualKernel]) -> str:
-    """The derived formulas in LaTeX: kernel, κ, κ', losses, V, 1/d terms, optimum at β = 0."""
-    blocks = [
-        "# Derived formulas",
-        ORIGIN,
-        "Every formula is derived from σ by `symcomp`; networks are means over their nodes. "
-        r"$\kappa(\rho) = K(1, 1, \rho)$; $W$ is the target's matrix and $\Theta$ the compressed "
-        r"network's, with rows $w_i$ and $\theta_j$; $\tau^2 = \mathbb E|w|^2$, "
-        r"$\mu = \mathbb E w$; $M$ neurons stand for $N$.",
-    ]
-    return "\n\n".join([*blocks, *map(_section, kernels)]) + "\n"
-
-
-@cache
-def _section(ker: DualKernel) -> str:
-    lines = (f"{text}\n\n$$\n{left} = {sympy.latex(right)}\n$$" for text, left, right in _list(ker))
-    return "\n\n".join([f"## {ker.activation.name}", *lines])
-
-
-def readable(names: Iterable[str]) -> list[DualKernel]:
-    """The kernels of these activations that have a closed form short enough to read."""
-    kernels = map(symcomp.dual_kernel, names)
-    return [k for k in kernels if k.expr is not None and k.expr.count_ops() <= _READABLE]
-
-
-def _list(ker: DualKernel) -> Iterator[tuple[str, str, sympy.Expr]]:
-    """(what it is, left side in LaTeX, right side)."""
-    act = ker.activation
-    yield "Activation", r"\sigma(x)", act.expr
-    yield "Dual kernel (K1)", "K(q_u, q_v, c)", ker.expr
-    yield "At unit variances", r"\kappa(\rho)", ker.correlation
-    slope = sympy.simplify(sympy.diff(ker.correlation, ker.rho))
-    yield "Its slope", r"\kappa'(\rho)", slope
-    yield from objective_formulas(ker)
+def _section_name(name: str) -> str:
+    return f"formulas of {name}"

@@ -1,25 +1,20 @@
 """Run claims: every check is a task, in worker processes, within a time budget.
 
 A task names its claim, mutant and evidence; a worker finds them in the registry's home module, so
-nothing but names and findings crosses a process border. A task that crashes, raises or runs out of
-time is undecided, with its reason. With a cache every finding is kept as soon as it is made, so
-that an interrupted run resumes where it was.
+nothing but names and findings crosses a process border. A worker stays with a claim, and with those
+that rest on it, as they share what it has derived and integrated. A task that crashes, raises or
+runs out of time is undecided, with its reason. With a cache every finding is kept as soon as it is
+made, so that an interrupted run resumes where it was.
 """
 
-import multiprocessing
-import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnContext, SpawnProcess
-from types import FrameType
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from typing import Any
 
-from proofs_checks import homes
 from proofs_checks.cache import Cache
 from proofs_checks.ledger import (
     Claim,
@@ -32,6 +27,7 @@ from proofs_checks.ledger import (
     own_verdict,
     verdicts,
 )
+from proofs_checks.workers import Brought, Done, Errand, Task, Worker, finished_or_overdue, perform
 from symcomp.errors import ArgumentError
 
 BUDGET = 120.0
@@ -44,15 +40,6 @@ _CHEAPEST_FIRST = (
     Kind.CERTIFICATE,
     Kind.STATISTICS,
 )
-
-
-@dataclass(frozen=True)
-class Task:
-    """One check: which evidence of which claim, on its subject or on that of one of its mutants."""
-
-    claim: str
-    mutant: int | None
-    evidence: int
 
 
 @dataclass(frozen=True)
@@ -122,25 +109,20 @@ class ClaimResult:
 
 @dataclass(frozen=True)
 class Run:
-    """The results of one run, in the registry's order, with the settings that reproduce it."""
+    """The results of one run, in the registry's order, with the settings that reproduce it.
+
+    ``brought`` has the values of the errands that workers did, by name.
+    """
 
     results: tuple[ClaimResult, ...]
     settings: Settings
     seconds: float
+    brought: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def fallen(self) -> tuple[str, ...]:
         """Ids of the claims that fall."""
         return tuple(result.claim.id for result in self.results if result.falls)
-
-
-@dataclass(frozen=True)
-class Done:
-    """A finding and its seconds; ``returned`` unless the check crashed, raised or ran too long."""
-
-    finding: Finding
-    seconds: float
-    returned: bool = True
 
 
 @dataclass(frozen=True)
@@ -165,13 +147,15 @@ def run(
     mutants: bool = True,
     cache: Cache | None = None,
     progress: Callable[[Answer], None] = lambda _: None,
+    errands: Iterable[Errand] = (),
 ) -> Run:
     """Run the claims that match ``pattern``, and what they depend on, and compute their verdicts.
 
     ``jobs`` worker processes share the tasks; with 0 all runs in this process, where a crash or a
     hang outside Python is not survived. ``budget`` is in seconds per task. ``kinds`` restricts
     the evidence, ``mutants=False`` leaves the mutants out. ``cache`` answers tasks it knows and
-    keeps what the others find. ``progress`` is called after each task.
+    keeps what the others find. ``progress`` is called after each task. Workers without a task do
+    the ``errands``; what is not brought, all of it with ``jobs`` = 0, is left to the caller.
     Mutants are tried against the cheapest evidence first and stop at the first that refutes them.
     Raises ``ArgumentError`` for a pattern without match, for
     ``jobs`` < 0 or ``budget`` <= 0.
@@ -184,7 +168,7 @@ def run(
     settings = settings or Settings()
     selected = registry.select(pattern)
     ids = registry.with_dependencies(selected)
-    book = _Book(registry, ids, selected if mutants else (), kinds)
+    book = Book(registry, ids, selected if mutants else (), kinds, errands)
     for answer in _remembered(book, cache):
         progress(answer)
     source = (_elsewhere if jobs else _here)(registry, book, settings, jobs, budget)
@@ -195,10 +179,10 @@ def run(
             progress(book.enter(task, done.finding, done.seconds))
             for answer in _remembered(book, cache):
                 progress(answer)
-    return Run(book.results(selected), settings, time.perf_counter() - start)
+    return Run(book.results(selected), settings, time.perf_counter() - start, book.brought)
 
 
-def _remembered(book: "_Book", cache: Cache | None) -> Iterator[Answer]:
+def _remembered(book: "Book", cache: Cache | None) -> Iterator[Answer]:
     """Settle what the cache knows, and what becomes ready by that."""
     if cache is None:
         return
@@ -221,16 +205,25 @@ def _keep(cache: Cache, claim: Claim[Any], task: Task, done: Done) -> None:
 # ------------------------------------------------------------------ what is left to do
 
 
-class _Book:
+class Book:
     """The open lines of tasks and the findings so far.
 
     A line is one piece of evidence, or one mutant with its evidence in the order it is tried.
     """
 
     def __init__(
-        self, registry: Registry, ids: Iterable[str], mutated: Iterable[str], kinds: Sequence[Kind]
+        self,
+        registry: Registry,
+        ids: Iterable[str],
+        mutated: Iterable[str],
+        kinds: Sequence[Kind],
+        errands: Iterable[Errand] = (),
     ) -> None:
+        """Open a line for all evidence of ``ids`` of these kinds, and for the mutants."""
         self.registry = registry
+        self.errands = deque(errands)
+        self.brought: dict[str, Any] = {}
+        self.begun: set[str] = set()
         self.ids = tuple(ids)
         self.found: dict[Task, tuple[Finding, float]] = {}
         self.lines: dict[tuple[str, int | None, int], deque[Task]] = {}
@@ -250,6 +243,28 @@ class _Book:
             self.lines[key] = deque(tasks)
             self.totals[key[0]] += 1
 
+    def take(self, known: set[str]) -> Task | Errand:
+        """The next job of a worker that knows these claims.
+
+        A task of one of them, else of a claim that rests on one, else of a claim that nobody has
+        begun, else of any; an errand if there is none.
+        """
+
+        def strangeness(task: Task) -> int:
+            if task.claim in known:
+                return 0
+            if task.claim in self.begun:
+                return 3
+            return 2 - (not known.isdisjoint(self.registry[task.claim].depends_on))
+
+        if not self.ready:
+            return self.errands.popleft()
+        task = min(self.ready, key=strangeness)
+        self.ready.remove(task)
+        self.begun.add(task.claim)
+        known.add(task.claim)
+        return task
+
     def enter(self, task: Task, finding: Finding, seconds: float) -> Answer:
         """Note a finding; what follows on its line becomes ready, unless the mutant has fallen."""
         self.found[task] = finding, seconds
@@ -263,6 +278,7 @@ class _Book:
         return Answer(task, finding, seconds, total - open_lines, total)
 
     def results(self, selected: Iterable[str]) -> tuple[ClaimResult, ...]:
+        """The claims' results, with verdicts, from the findings so far."""
         evidence = {i: self._evidence(i, None) for i in self.ids}
         own = {
             i: own_verdict((e.kind, e.covers, e.finding.outcome) for e in evidence[i])
@@ -298,149 +314,32 @@ class _Book:
 _Found = Generator[tuple[Task, Done], None, None]
 
 
-def _here(registry: Registry, book: _Book, settings: Settings, _: int, budget: float) -> _Found:
+def _here(registry: Registry, book: Book, settings: Settings, _: int, budget: float) -> _Found:
     while book.ready:
         task = book.ready.popleft()
-        yield task, _perform(registry, task, settings, budget)
+        yield task, perform(registry, task, settings, budget)
 
 
 def _elsewhere(
-    registry: Registry, book: _Book, settings: Settings, jobs: int, budget: float
+    registry: Registry, book: Book, settings: Settings, jobs: int, budget: float
 ) -> _Found:
-    idle: list[_Worker] = []
-    busy: dict[Connection, _Worker] = {}
+    idle: list[Worker] = []
+    busy: dict[Connection, Worker] = {}
     try:
-        while book.ready or busy:
-            while book.ready and len(busy) < jobs:
-                worker = idle.pop() if idle else _Worker(registry.home, settings, budget)
-                worker.begin(book.ready.popleft())
+        while book.ready or book.errands or busy:
+            while (book.ready or book.errands) and len(busy) < jobs:
+                worker = idle.pop() if idle else Worker(registry.home, settings, budget)
+                worker.begin(book.take(worker.known))
                 busy[worker.pipe] = worker
-            for worker in _finished_or_overdue(busy):
+            for worker in finished_or_overdue(busy):
                 del busy[worker.pipe]
-                answer = (worker.task, worker.collect())
+                job, answer = worker.job, worker.collect()
                 if worker.process.is_alive():
                     idle.append(worker)
-                yield answer
+                if isinstance(job, Task):
+                    yield job, answer
+                elif isinstance(answer, Brought):
+                    book.brought[job.name] = answer.value
     finally:
         for worker in (*idle, *busy.values()):
             worker.stop()
-
-
-def _finished_or_overdue(busy: dict[Connection, "_Worker"]) -> list["_Worker"]:
-    now = time.monotonic()
-    ready = wait(busy, timeout=max(0.0, min(w.deadline for w in busy.values()) - now))
-    now = time.monotonic()
-    return [w for pipe, w in busy.items() if pipe in ready or w.deadline <= now]
-
-
-class _Worker:
-    """One process that answers tasks until it is stopped; it dies with this process.
-
-    A pool cannot do this: one crash breaks a whole pool, and a hung task in it cannot be ended.
-    """
-
-    # Starting Python and importing the registry are not part of a task's budget.
-    _GRACE = 30.0
-
-    def __init__(self, home: str, settings: Settings, budget: float) -> None:
-        context: SpawnContext = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process: SpawnProcess = context.Process(
-            target=_serve, args=(theirs, home, settings, budget), daemon=True
-        )
-        self.process.start()
-        theirs.close()
-        self.budget = budget
-        self.task = Task("", None, 0)
-        self.deadline = self.started = 0.0
-
-    def begin(self, task: Task) -> None:
-        self.task = task
-        self.started = time.monotonic()
-        self.deadline = self.started + self.budget + self._GRACE
-        with suppress(BrokenPipeError):  # a worker that died idle: collect() will say so
-            self.pipe.send(task)
-
-    def collect(self) -> Done:
-        if not self.pipe.poll():
-            self.stop()
-            return Done(_out_of_time(self.budget), time.monotonic() - self.started, returned=False)
-        try:
-            answer: Done = self.pipe.recv()
-        except (EOFError, OSError):
-            self.stop()
-            finding = Finding(Outcome.UNDECIDED, _ended(self.process.exitcode))
-            return Done(finding, time.monotonic() - self.started, returned=False)
-        return answer
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
-
-
-def _serve(pipe: Connection, home: str, settings: Settings, budget: float) -> None:
-    # Ctrl-C reaches the whole process group; the parent alone answers it, and stops the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    registry = homes.find(home)
-    while True:
-        try:
-            task = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(_perform(registry, task, settings, budget))
-
-
-def _perform(registry: Registry, task: Task, settings: Settings, budget: float) -> Done:
-    start = time.perf_counter()
-    returned = False
-    try:
-        with _alarm(budget):
-            claim = registry[task.claim]
-            subject = claim.subject()
-            if task.mutant is not None:
-                subject = claim.mutants[task.mutant].change(subject)
-            finding = claim.evidence[task.evidence].check(subject, settings)
-            returned = True
-    except _OutOfTime:
-        finding = _out_of_time(budget)
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        finding = Finding(Outcome.UNDECIDED, f"{type(error).__name__}: {reason}"[:500])
-    return Done(finding, time.perf_counter() - start, returned)
-
-
-def _ended(code: int | None) -> str:
-    if code is not None and -code in signal.valid_signals():
-        return f"the worker process was killed by {signal.Signals(-code).name}"
-    return f"the worker process ended with exit code {code}"
-
-
-def _out_of_time(budget: float) -> Finding:
-    return Finding(Outcome.UNDECIDED, f"out of time after {budget:g} s")
-
-
-class _OutOfTime(BaseException):
-    """Raised by the alarm; no ``except Exception`` on the way may swallow it."""
-
-
-@contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Interrupt the block after so many seconds, where the platform and the thread allow it."""
-    if (
-        not hasattr(signal, "setitimer")
-        or threading.current_thread() is not threading.main_thread()
-    ):
-        yield
-        return
-
-    def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise _OutOfTime
-
-    previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)

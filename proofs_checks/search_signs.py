@@ -1,7 +1,7 @@
 """Proposes the boxes of the certificates B4-M: witnesses in float64, cells by trial.
 
 The cells of a box are found from the greatest x down, each as wide as the checker accepts; a box
-that would need too many is halved. The checker, ``replay_signs``, knows nothing of this module.
+that would need too many is halved. The checker, ``replay.signs``, knows nothing of this module.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from proofs_checks import replay_signs
+from proofs_checks.replay import signs as replay_signs
 
 Array: TypeAlias = NDArray[np.float64]
 Box = tuple[tuple[fmpq, fmpq], ...]

@@ -15,9 +15,9 @@ from sympy import IndexedBase, Rational, Symbol
 import symcomp
 from proofs_checks import oracles
 from proofs_checks.checks import agreement, identities
-from proofs_checks.exact_loss import (
-    OUTER_B,
-    THETA_GRAM,
+from proofs_checks.exact_loss import OUTER_B, THETA_GRAM
+from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
+from proofs_checks.loss_formulas import (
     Exact,
     Formula,
     changed,
@@ -27,7 +27,6 @@ from proofs_checks.exact_loss import (
     scaled,
     term_rows,
 )
-from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
 from symcomp.objectives import MU, TAU, M, N, kernel_at, simplified_objective
 
 _SOURCE = "theory.md section 3, this project's reconstruction"

@@ -5,8 +5,10 @@ import pytest
 import sympy
 from flint import fmpq
 
-from proofs_checks import certificates, replay, replay_etf
+from proofs_checks import certificates
 from proofs_checks.ledger import Outcome
+from proofs_checks.replay import checker
+from proofs_checks.replay import etf as replay_etf
 from symcomp.errors import ArgumentError, SymcompError
 
 
@@ -42,7 +44,7 @@ def test_progress_ends_at_the_whole_of_every_chart():
 
 
 def test_a_checker_that_disagrees_stops_the_search(monkeypatch):
-    theorem = replay.Theorem("", replay_etf.V1.charts, glue=lambda: False)
+    theorem = checker.Theorem("", replay_etf.V1.charts, glue=lambda: False)
     search = certificates.Search(theorem, certificates.SEARCHES["V1"].decide)
     monkeypatch.setitem(certificates.SEARCHES, "V1", search)
     with pytest.raises(SymcompError, match="certificate V1: the checker refuses it"):

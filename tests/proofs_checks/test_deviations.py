@@ -6,11 +6,15 @@ import sympy
 from scipy.stats import binomtest
 
 import symcomp
-from proofs_checks import deviations, laws
-from proofs_checks.deviations import CLAIMS, S3, S4, S4T, S5, S5B, Proxies, Setup, Tails
+from proofs_checks import deviations, directions, laws, tails
+from proofs_checks.deviations import S3, S4
+from proofs_checks.directions import S5, S5B, Proxies
 from proofs_checks.ledger import Kind, Outcome, Settings
+from proofs_checks.tails import S4T, Setup, Tails
 from symcomp.objectives import N
 from tests.comparison import compare
+
+CLAIMS = (*deviations.CLAIMS, *tails.CLAIMS, *directions.CLAIMS)
 
 QUICK = Settings(digits=20, examples=60, seed=3)
 RELU = symcomp.generate("relu").load()
@@ -63,7 +67,7 @@ def test_the_lipschitz_constant_of_s4_is_reached():
     W = np.tile([[0.6, -0.8, 0.0]], (5, 1))
     nothing = np.zeros((1, 3))
     moved = RELU.loss(1.5 * W, nothing) ** 0.5 - RELU.loss(W, nothing) ** 0.5
-    constant = float(sympy.sqrt(S4.subject().square.subs({N: 5, deviations._s: 1})))
+    constant = float(sympy.sqrt(S4.subject().square.subs({N: 5, deviations.SPREAD: 1})))
     compare([("√L", moved, constant * np.linalg.norm(0.5 * W))], rtol=1e-12)
 
 
@@ -78,14 +82,14 @@ def test_both_constants_of_k5_are_reached():
 
 
 def test_the_log_mean_of_a_gaussian_is_a_parabola():
-    x, p = deviations._normal_rule()
-    rows = [(lam, deviations._log_mean(x, p, lam), lam**2 / 2) for lam in (-2, 1e-3, 0.5, 3)]
+    x, p = directions._normal_rule()
+    rows = [(lam, directions._log_mean(x, p, lam), lam**2 / 2) for lam in (-2, 1e-3, 0.5, 3)]
     compare(rows, rtol=1e-9, min_points=4)
 
 
 def test_the_norm_rule_has_the_moments_of_chi():
     for freedom in (1, 2, 9, 99):
-        r, p = deviations._chi_rule(freedom)
+        r, p = directions._chi_rule(freedom)
         wanted = freedom * (freedom + 2)
         compare([(2, p @ r**2, freedom), (4, p @ r**4, wanted)], rtol=1e-9, min_points=2)
 
@@ -99,27 +103,27 @@ def test_the_gaussian_proxy_is_nearly_reached():
 
 def test_skewed_entries_need_another_constant():
     """Values 3 and -1/3: more than λ² s²/8 at λs = 1/2, far from 0 and along the mean."""
-    rule = laws.two_valued_rule(deviations.SKEWED, 2, 0.999, 1.0)
+    rule = laws.two_valued_rule(tails.SKEWED, 2, 0.999, 1.0)
     s = ((1 - 0.999**2) / 2) ** 0.5
-    values = deviations._relu_kernel()(rule.square, rule.along)
-    found = deviations._log_mean(values, rule.weights, 2 / s) / 4
+    values = directions._relu_kernel()(rule.square, rule.along)
+    found = directions._log_mean(values, rule.weights, 2 / s) / 4
     assert found > 1 / 8
     assert found < float(S5B.subject().values["skewed"])
 
 
 def test_clopper_pearson_is_that_of_scipy():
-    tail = deviations._Tail("", 7, 9, 200, 0.1)
+    tail = tails.Tail("", 7, 9, 200, 0.1)
     for side, count in (("low", 7), ("high", 9)):
         interval = binomtest(count, 200).proportion_ci(0.99, method="exact")
-        got = deviations._lower(tail, 0.01) if side == "low" else deviations._upper(tail, 0.01)
+        got = tails._lower(tail, 0.01) if side == "low" else tails._upper(tail, 0.01)
         compare([(side, got, interval[side == "high"])], rtol=1e-10)
-    assert deviations._lower(deviations._Tail("", 0, 0, 9, 1), 0.1) == 0
-    assert deviations._upper(deviations._Tail("", 9, 9, 9, 1), 0.1) == 1
+    assert tails._lower(tails.Tail("", 0, 0, 9, 1), 0.1) == 0
+    assert tails._upper(tails.Tail("", 9, 9, 9, 1), 0.1) == 1
 
 
 def test_losses_are_those_of_the_generated_module():
     setup = Setup("gaussian", 6, 3, 0.0, 4)
-    found = deviations._losses.__wrapped__(setup, 5)
+    found = tails._losses.__wrapped__(setup, 5)
     rows = symcomp.networks.draw_weights(24, 3, seed=5).reshape(4, 6, 3)
     Theta = symcomp.networks.draw_weights(20, 3, seed=6)
     compare(
@@ -141,15 +145,15 @@ def test_losses_are_those_of_the_generated_module():
         min_points=8,
     )
     # E ξ² = V/N with V = 1/2 - 1/(2π) at every d
-    many = deviations._losses.__wrapped__(Setup("gaussian", 6, 3, 0.0, 4000), 5)["ξ"] ** 2
+    many = tails._losses.__wrapped__(Setup("gaussian", 6, 3, 0.0, 4000), 5)["ξ"] ** 2
     error = many.std() / len(many) ** 0.5
     assert abs(many.mean() - (0.5 - 1 / (2 * np.pi)) / 6) < 4 * error
 
 
 def test_nothing_below_a_bound_is_undecided():
-    tails = S4T.subject()
-    slow = Tails({name: rate / 10**6 for name, rate in tails.rates.items()})
+    bounds = S4T.subject()
+    slow = Tails({name: rate / 10**6 for name, rate in bounds.rates.items()})
     (simulated,) = (e for e in S4T.evidence if e.kind is Kind.STATISTICS)
     assert simulated.check(slow, QUICK).outcome is Outcome.HOLDS  # bounds near 1: all below
-    rows = [deviations._Tail("", 0, 5, 10, 0.2)]
-    assert deviations._clopper_pearson(rows).outcome is Outcome.UNDECIDED
+    rows = [tails.Tail("", 0, 5, 10, 0.2)]
+    assert tails.clopper_pearson(rows).outcome is Outcome.UNDECIDED

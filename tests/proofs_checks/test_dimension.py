@@ -6,13 +6,16 @@ import pytest
 import sympy
 
 import symcomp
-from proofs_checks import dimension
-from proofs_checks.dimension import CLAIMS, S6, S8
+from proofs_checks import corrections, dimension
+from proofs_checks.corrections import S8
+from proofs_checks.dimension import S6
 from proofs_checks.ledger import Kind, Outcome, Settings
 from symcomp import expansions, objectives
 from symcomp.networks import draw_weights
 from symcomp.objectives import MU, TAU
 from tests.comparison import compare
+
+CLAIMS = (*dimension.CLAIMS, *corrections.CLAIMS)
 
 QUICK = Settings(digits=20, examples=40, seed=2)
 
@@ -46,7 +49,7 @@ def test_the_false_variant_of_the_theory_falls_to_a_skewed_law_alone():
 
 
 def test_a_slightly_wrong_coefficient_is_seen():
-    subject = dimension.Correction(
+    subject = corrections.Correction(
         cross=lambda ker, law: expansions.cross_correction(ker, law) * (1 + sympy.Rational(1, 50))
     )
     (claim,) = (c for c in CLAIMS if c.id == "S6b")
@@ -92,12 +95,12 @@ def test_psi_is_the_mean_of_a_rectified_gaussian():
 
 def test_recurrences_give_gauss_rules():
     with mpmath.workdps(30):
-        x, p = dimension._hermite()
+        x, p = corrections._hermite()
         rows = [
             (n, mpmath.fdot((xi**n, pi) for xi, pi in zip(x, p, strict=True)), wanted)
             for n, wanted in ((0, 1), (2, 1), (4, 3), (6, 15))
         ]
-        y, q = dimension._trapezoid()
+        y, q = corrections._trapezoid()
         rows += [
             (f"t{n}", mpmath.fdot((yi**n, qi) for yi, qi in zip(y, q, strict=True)), wanted)
             for n, wanted in ((0, 1), (2, 1), (4, 3))

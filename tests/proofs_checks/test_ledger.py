@@ -104,6 +104,7 @@ def test_settings_have_the_documented_defaults() -> None:
         ),
         ((replace(claim("A"), evidence=()),), "claim A has no evidence"),
         ((replace(claim("A"), mutants=()),), "claim A has no mutant"),
+        ((replace(claim("A"), statement="\theta"),), r"claim A: found '\\t' in its statement"),
     ],
 )
 def test_an_unsound_registry_is_refused(claims: tuple, message: str) -> None:

@@ -42,7 +42,7 @@ def test_the_formula_itself_is_no_variant() -> None:
 
 
 def test_an_equivalent_variant_is_told_from_a_false_one() -> None:
-    relu = next(formulas())
+    relu = formulas()[0]
     c, q = C, sympy.Symbol("q_u", positive=True)
     same = relu.expr + c * (sympy.sin(q) ** 2 + sympy.cos(q) ** 2 - 1)
     assert fate(Variant(relu, "identity", same), SETTINGS).verdict is Verdict.PROVED
@@ -96,7 +96,7 @@ def test_sums_are_compared_with_two_neurons_of_each() -> None:
 
 
 def test_notes_name_what_is_not_refuted() -> None:
-    relu = next(formulas())
+    relu = formulas()[0]
     fates = survey(SETTINGS, 1, mutator._never, lambda f: f.name == relu.name)
     assert len(fates) == len(notes(fates)) == 1
     assert notes(fates)[0].startswith("K of relu, ")

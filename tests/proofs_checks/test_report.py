@@ -13,9 +13,9 @@ import sympy
 from rich.console import Console
 
 import symcomp
-from proofs_checks import report
+from proofs_checks import formula_page, report
 from proofs_checks.ledger import Finding, Outcome, Registry, Settings
-from proofs_checks.optimality import Experiment, experiment
+from proofs_checks.optimality import LAWS, Experiment, experiment
 from proofs_checks.runner import Run, run
 from symcomp.storage import replace_file
 from tests.proofs_checks.tiny import BAD, GOOD, claim, fails, undecided
@@ -192,7 +192,7 @@ def test_no_experiment_is_made_for_other_claims() -> None:
 
 def test_the_formulas_are_those_derived_for_the_activation() -> None:
     relu, absolute = symcomp.dual_kernel("relu"), symcomp.dual_kernel("abs")
-    text = report.formulas([relu, absolute])
+    text = formula_page.page(map(formula_page.section, [relu, absolute]))
     for ker in (relu, absolute):
         assert f"## {ker.activation.name}" in text
         assert f"K(q_u, q_v, c) = {sympy.latex(ker.expr)}" in text
@@ -200,6 +200,23 @@ def test_the_formulas_are_those_derived_for_the_activation() -> None:
     for left in ("L_N =", "F =", "V =", "E_M =", r"|\theta_j| =", r"\min F ="):
         assert text.count(f"$$\n{left}") == 2
     assert "reconstruction" in text
+
+
+def test_what_workers_brought_is_what_the_reports_make() -> None:
+    outcome = replace(good(), results=())
+    errands = {e.name: e.make for e in report.errands(("T1",), 0)}
+    assert list(errands) == ["formulas of relu"]
+    (made,) = report._sections(outcome, ["relu"])
+    assert made == errands["formulas of relu"]()
+    brought = replace(outcome, brought={"formulas of relu": "by a worker"})
+    assert list(report._sections(brought, ["relu"])) == ["by a worker"]
+    assert formula_page.readable_section("gelu") == ""
+
+
+def test_errands_of_the_whole_ledger_are_experiments_and_all_formulas() -> None:
+    names = [e.name for e in report.errands(("K1c", "E8"), 0)]
+    laws = [f"{law} target" for law in LAWS]
+    assert names == [*laws, *(f"formulas of {name}" for name in symcomp.activations())]
 
 
 def test_write_leaves_whole_files_and_nothing_else(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 import json
 import multiprocessing
+import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
+from math import factorial
 
 import pytest
 
@@ -19,7 +22,8 @@ from proofs_checks.ledger import (
     Settings,
     Verdict,
 )
-from proofs_checks.runner import Answer, Run, run
+from proofs_checks.runner import Answer, Book, Run, run
+from proofs_checks.workers import Errand, Task
 from symcomp.errors import ArgumentError
 from tests.proofs_checks.tiny import (
     BAD,
@@ -151,7 +155,7 @@ def test_trouble_in_this_process() -> None:
 
 
 def test_a_worker_that_heeds_no_alarm_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proofs_checks.runner._Worker._GRACE", 0.5)
+    monkeypatch.setattr("proofs_checks.workers.Worker._GRACE", 0.5)
     start = time.monotonic()
     result = run(TROUBLE, "X5", jobs=2, budget=0.5, mutants=False).results[0]
     assert result.evidence[0].finding.figure == "out of time after 0.5 s"
@@ -205,6 +209,36 @@ def test_a_failing_progress_stops_the_workers() -> None:
 def test_bad_arguments(options: dict, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         run(GOOD, **options)
+
+
+def test_errands_are_brought_by_workers_and_left_to_the_caller_without_any() -> None:
+    errands = [Errand("of 12", partial(factorial, 12)), Errand("of -1", partial(factorial, -1))]
+    settings = Settings(examples=20)
+    outcome = run(GOOD, settings=settings, jobs=2, errands=errands)
+    assert dict(outcome.brought) == {"of 12": 479001600}  # the other one raised
+    assert essence(outcome) == essence(run(GOOD, settings=settings))
+    assert run(GOOD, settings=settings, errands=errands).brought == {}
+
+
+def test_an_errand_that_kills_its_worker_costs_nothing_else() -> None:
+    errands = [Errand("dies", partial(os._exit, 3)), Errand("of 5", partial(factorial, 5))]
+    outcome = run(GOOD, jobs=1, errands=errands)
+    assert dict(outcome.brought) == {"of 5": 120}
+    assert outcome.fallen == ()
+
+
+def test_a_worker_stays_with_its_claim_and_with_what_rests_on_it() -> None:
+    ids = ("A", "B", "C")
+    registry = Registry(
+        (claim("A", holds, holds), claim("B", holds), claim("C", depends_on=("A",)))
+    )
+    book = Book(registry, ids, (), tuple(Kind), [Errand("last", list)])
+    one, other = set[str](), set[str]()
+    taken = [book.take(known) for known in (one, other, one, one, other)]
+    assert [job.claim if isinstance(job, Task) else job.name for job in taken] == [
+        *("A", "B", "A", "C"),
+        "last",
+    ]
 
 
 def test_an_evidence_that_fails_on_the_claim_itself_refutes_it() -> None:

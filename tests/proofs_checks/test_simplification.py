@@ -8,15 +8,16 @@ import mpmath
 import pytest
 import sympy
 
-from proofs_checks import exact_loss, simplification
-from proofs_checks.exact_loss import PAIRS, S0
+from proofs_checks import exact_loss, other_losses, simplification
+from proofs_checks.exact_loss import S0
 from proofs_checks.ledger import Claim, Evidence, Kind, Mutant, Outcome, Settings
+from proofs_checks.loss_formulas import PAIRS
 from proofs_checks.simplification import S2
 from symcomp.objectives import N
 from tests.comparison import compare
 
 QUICK = Settings(digits=20, examples=60)
-CLAIMS = (*exact_loss.CLAIMS, *simplification.CLAIMS)
+CLAIMS = (*exact_loss.CLAIMS, *other_losses.CLAIMS, *simplification.CLAIMS)
 BY_ID = {claim.id: claim for claim in CLAIMS}
 EVIDENCE = [(claim, evidence) for claim in CLAIMS for evidence in claim.evidence]
 MUTANTS = [(claim, mutant) for claim in CLAIMS for mutant in claim.mutants]

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from proofs_checks import etf_rates as rates
+from proofs_checks.etf import rates
 from proofs_checks.ledger import Outcome, Settings
 from symcomp.networks import draw_weights
 from tests.comparison import compare

@@ -17,9 +17,9 @@ from sympy import Expr, IndexedBase, Rational, Sum, cos, pi, sin
 from proofs_checks.attack import descend
 from proofs_checks.checks import combine, falsify, identities, signs
 from proofs_checks.energy import configurations
-from proofs_checks.etf_forms import ANGLE, BETA, M, S, big_kernel, defect, height
-from proofs_checks.etf_jensen import mean_angle
-from proofs_checks.etf_tangents import true_height
+from proofs_checks.etf.forms import ANGLE, BETA, M, S, big_kernel, defect, height
+from proofs_checks.etf.jensen import mean_angle
+from proofs_checks.etf.tangents import true_height
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Outcome, Settings
 from symcomp import objectives
 from symcomp.codegen import generate

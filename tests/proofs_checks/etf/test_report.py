@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from proofs_checks import REGISTRY, etf_figure, etf_report
+from proofs_checks import REGISTRY
+from proofs_checks.etf import figure as etf_figure
+from proofs_checks.etf import report as etf_report
 from proofs_checks.ledger import Finding, Outcome, Settings, Verdict
 from proofs_checks.runner import ClaimResult, EvidenceResult, Run
 
-REPORTS = Path(__file__).parents[2] / "reports"
+REPORTS = Path(__file__).parents[3] / "reports"
 
 
 def result(claim_id, verdict=Verdict.CERTIFIED):

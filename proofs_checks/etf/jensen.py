@@ -15,8 +15,8 @@ from sympy import Expr, IndexedBase, Rational, Sum, cos, pi, sin
 
 from proofs_checks.attack import descend
 from proofs_checks.checks import certify, combine, falsify, identities, signs
-from proofs_checks.etf_forms import bracket, defect
-from proofs_checks.etf_tangents import SOURCE
+from proofs_checks.etf.forms import bracket, defect
+from proofs_checks.etf.tangents import SOURCE
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
 
 Row: TypeAlias = tuple[str, Expr, Expr]

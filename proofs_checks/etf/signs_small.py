@@ -15,8 +15,9 @@ from sympy import Expr, Rational, pi
 
 from proofs_checks.attack import descend
 from proofs_checks.checks import combine, falsify, identities, signs
-from proofs_checks.etf_signs import coefficient, kernel_of, series_rows, top
-from proofs_checks.etf_tangents import SOURCE, true_height
+from proofs_checks.etf.inertia import kernel_of
+from proofs_checks.etf.signs import coefficient, series_rows, top
+from proofs_checks.etf.tangents import SOURCE, true_height
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
 from proofs_checks.strategies import unit_vectors
 from symcomp import objectives

@@ -19,7 +19,7 @@ from typing import Any
 
 from flint import fmpq
 
-from proofs_checks.replay import Box, Chart, Field, Formula, Theorem, positive
+from proofs_checks.replay.checker import Box, Chart, Field, Formula, Theorem, positive
 
 
 def slow(sine: Any, w: Any, theta: Any, eps: Any, f: Field) -> Any:

@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 from mpmath import mpf
 from sympy import Rational, cos, pi, sin
 
-from proofs_checks import (
-    REGISTRY,
-    etf_forms,
-    etf_inequalities,
-    etf_jensen,
-    etf_regions,
-    etf_tangents,
-    etf_theorem,
-)
+from proofs_checks import REGISTRY
+from proofs_checks.etf import forms as etf_forms
+from proofs_checks.etf import inequalities as etf_inequalities
+from proofs_checks.etf import jensen as etf_jensen
+from proofs_checks.etf import regions as etf_regions
+from proofs_checks.etf import tangents as etf_tangents
+from proofs_checks.etf import theorem as etf_theorem
 from proofs_checks.ledger import Kind, Outcome, Settings, own_verdict, verdicts
 from symcomp.errors import ExpressionError
 from tests.comparison import compare

@@ -29,7 +29,7 @@ from typing import Any
 
 from flint import arb, arb_series, ctx, fmpq
 
-from proofs_checks.replay import Box, Chart, Side, Theorem, capped, hull
+from proofs_checks.replay.checker import Box, Chart, Side, Theorem, capped, hull
 
 PANELS, ROOT_TERMS, ORDER = 6, 12, 6
 

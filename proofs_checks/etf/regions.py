@@ -15,9 +15,9 @@ from sympy import Expr, Rational, cos, pi, sin
 
 from proofs_checks.attack import descend
 from proofs_checks.checks import certify, combine, falsify, identities, signs
-from proofs_checks.etf_forms import ANGLE, height
-from proofs_checks.etf_inequalities import bad_margin, pair_values
-from proofs_checks.etf_tangents import SOURCE
+from proofs_checks.etf.forms import ANGLE, height
+from proofs_checks.etf.inequalities import bad_margin, pair_values
+from proofs_checks.etf.tangents import SOURCE
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
 from symcomp.balls import ball
 from symcomp.kernels import RHO

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from mpmath import mpf
 from sympy import Expr, cos, pi, sin
 
-from proofs_checks import certificates, etf_forms, replay_etf
+from proofs_checks import certificates
 from proofs_checks.attack import descend
 from proofs_checks.checks import combine, falsify, identities
-from proofs_checks.etf_forms import defect
-from proofs_checks.etf_tangents import SOURCE, true_height
+from proofs_checks.etf import forms
+from proofs_checks.etf.forms import defect
+from proofs_checks.etf.tangents import SOURCE, true_height
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
-from proofs_checks.replay import Field
+from proofs_checks.replay import etf as replay_etf
+from proofs_checks.replay.checker import Field
 from symcomp.errors import ExpressionError
 
 Row: TypeAlias = tuple[str, Expr, Expr]
@@ -89,7 +91,7 @@ def _first_certificate(claim: First, _: Settings) -> Finding:
 
 
 def _first_rows(claim: First) -> Iterator[Row]:
-    yield "(V1) is d(2d - yZ)", claim.left, etf_forms.first_inequality(Y)
+    yield "(V1) is d(2d - yZ)", claim.left, forms.first_inequality(Y)
     yield "what the checker evaluates in chart y", replay_etf.v1(Y, _SYMBOLS), claim.left
     parts = sin(E) / E, (1 - cos(E)) / E**2, (E - sin(E)) / E**3
     yield (
@@ -174,7 +176,7 @@ def _second_certificate(claim: Second, _: Settings) -> Finding:
 
 
 def _checker_rows() -> Iterator[Row]:
-    pair = etf_forms.scaled(Z, X)
+    pair = forms.scaled(Z, X)
     square = cos(pi * Z) ** 2
     yield (
         "what the checker calls good is -(s² + cos y_c) cos²πz",
@@ -194,7 +196,7 @@ def _checker_rows() -> Iterator[Row]:
 
 
 def _corner_rows(claim: Second) -> Iterator[Row]:
-    pair = etf_forms.Pair(pi - THETA * OMEGA, pi - OMEGA)
+    pair = forms.Pair(pi - THETA * OMEGA, pi - OMEGA)
     gap, level = taylor(pair.left - pair.right, OMEGA, 5), taylor(-pair.badness, OMEGA, 3)
     below = sum((gap.coeff(OMEGA, k) for k in range(3)), sympy.S.Zero)
     yield "(V2) holds with equality at the corner, up to ω²", below, sympy.S.Zero

@@ -1,6 +1,6 @@
 """The figure of reports/etf-theorem.md: networks beside the cone at their own barycentric height.
 
-``python -m proofs_checks.etf_figure`` writes reports/etf-theorem.svg anew.
+``python -m proofs_checks.etf.figure`` writes reports/etf-theorem.svg anew.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from proofs_checks.etf_signs import kernel_of
+from proofs_checks.etf.inertia import kernel_of
 from symcomp.storage import replacing
 
 Array: TypeAlias = NDArray[np.float64]

@@ -25,7 +25,7 @@ from typing import Any
 
 from flint import arb, arb_poly, arb_series, fmpq, fmpq_mpoly, fmpq_mpoly_ctx
 
-from proofs_checks.replay import (
+from proofs_checks.replay.checker import (
     Box,
     Chart,
     Field,

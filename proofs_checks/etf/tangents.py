@@ -12,7 +12,7 @@ from sympy import Expr, cos, pi, sin
 
 from proofs_checks.attack import descend
 from proofs_checks.checks import combine, falsify, identities, signs
-from proofs_checks.etf_forms import ANGLE, M, S, big_kernel, defect, height
+from proofs_checks.etf.forms import ANGLE, M, S, big_kernel, defect, height
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
 from symcomp import objectives
 from symcomp.kernels import RHO, DualKernel, dual_kernel

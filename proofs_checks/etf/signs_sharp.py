@@ -1,4 +1,4 @@
-"""Claims B4 and E5b: the cone is optimal among weights of any sign for small β."""
+"""Claim B4: positive weights against the cone whose height their sum gives."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,16 +13,15 @@ from mpmath import mpf
 from numpy.typing import NDArray
 from sympy import Expr, Rational, asin, pi, sqrt
 
-from proofs_checks import certificates, replay_signs
 from proofs_checks.checks import agreement, combine, falsify, identities, signs
-from proofs_checks.etf_signs import coefficient, kernel_of
-from proofs_checks.etf_signs_small import SIGMA, B, N, S, even, h_of, level, upper
-from proofs_checks.etf_tangents import SOURCE
-from proofs_checks.etf_theorem import cone_optimum
-from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Outcome, Settings
+from proofs_checks.etf.inertia import kernel_of
+from proofs_checks.etf.signs import coefficient
+from proofs_checks.etf.signs_small import SIGMA, B, N, S, even, h_of, level, upper
+from proofs_checks.etf.tangents import SOURCE
+from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
+from proofs_checks.replay import signs as replay_signs
 from proofs_checks.strategies import unit_vectors
 from symcomp import objectives
-from symcomp.balls import rational
 from symcomp.kernels import RHO, DualKernel, dual_kernel
 
 Array: TypeAlias = NDArray[np.float64]
@@ -195,7 +194,7 @@ def _sharp_signs(claim: Sharp) -> Iterator[Sign]:
 def _formulas(claim: Sharp, settings: Settings) -> Finding:
     """What the checker evaluates, at symbols and at numbers, against B4's own."""
     return combine(
-        identities([*_same_rows(claim), *_bound_rows(claim), *_two_rows(claim)]),
+        identities([*same_rows(claim), *bound_rows(claim), *two_rows(claim)]),
         _room_numbers(claim, settings),
     )
 
@@ -204,7 +203,8 @@ def _symbols() -> replay_signs.Roots:
     return replay_signs.Roots(pi, sqrt, asin, Rational)
 
 
-def _same_rows(claim: Sharp) -> Iterator[Row]:
+def same_rows(claim: Sharp) -> Iterator[Row]:
+    """The checker's h, e, UB_n, L_n, E and g are those of the ledger."""
     f, m = _symbols(), 5
     h, mean = claim.kernel.correlation, (m * S**2 - 1) / (m - 1)
     slope = sympy.diff(h, RHO)
@@ -221,7 +221,8 @@ def _same_rows(claim: Sharp) -> Iterator[Row]:
     yield "g, M = 5", replay_signs.Scaled(m).pull(B, S / B, f), pull
 
 
-def _bound_rows(claim: Sharp) -> Iterator[Row]:
+def bound_rows(claim: Sharp) -> Iterator[Row]:
+    """The checker's weights of the chords, price and series of arcsin t/t are the claim's."""
     f, k = _symbols(), replay_signs.PANELS
     weights = [replay_signs.weight(i, f) for i in range(k + 1)]
     yield "weights of the chords: ∫ (1 - θ)", sum(weights), Rational(1, 2)
@@ -234,7 +235,7 @@ def _bound_rows(claim: Sharp) -> Iterator[Row]:
     yield "arcsin t/t to order 6", given, series
 
 
-def _two_rows(claim: Sharp) -> Iterator[Row]:
+def two_rows(claim: Sharp) -> Iterator[Row]:
     """M = 2 with s = sin x: t = -cos 2x, h(t) = (sin 2x - 2x cos 2x)/2π, h'(t) = 2x/2π."""
     f, x, q = _symbols(), sympy.Symbol("x", positive=True), sympy.Symbol("q", positive=True)
     slope = sympy.diff(claim.kernel.correlation, RHO)
@@ -311,10 +312,10 @@ B4 = Claim(
     id="B4",
     title="The cone against positive weights of the sum g(s)",
     statement=(
-        r"c_i>0,\ \sigma=	extstyle\sum c_i=g(s)=rac{eta h'(eta s)}{s\,h'(t(s))},\ 0<s\le1:"
-        r"\quad c^	op h(P)c-2c^	op k\ge\sigma^2E(s)-2\sigma h(eta s)-rac{2l\sigma(1-s^2)}"
-        r"{M-1}-\Bigl(1-rac1M\Bigr)rac{l^2}{\kappa},\ l=\max(l_2,0);\quad l_2\le0\iff"
-        r"	ext{(C)}\ 	frac\pi2	frac{t}{rcsin t}+s^2\lerac{eta s\,h'(eta s)}{2R}"
+        r"c_i>0,\ \sigma=\textstyle\sum c_i=g(s)=\frac{\beta h'(\beta s)}{s\,h'(t(s))},\ 0<s\le1:"
+        r"\quad c^\top h(P)c-2c^\top k\ge\sigma^2E(s)-2\sigma h(\beta s)-\frac{2l\sigma(1-s^2)}"
+        r"{M-1}-\Bigl(1-\frac1M\Bigr)\frac{l^2}{\kappa},\ l=\max(l_2,0);\quad l_2\le0\iff"
+        r"\text{(C)}\ \tfrac\pi2\tfrac{t}{\arcsin t}+s^2\le\frac{\beta s\,h'(\beta s)}{2R}"
     ),
     source=f"{SOURCE}; the price of l_2 > 0 is new here",
     subject=sharp,
@@ -337,102 +338,4 @@ B4 = Claim(
     depends_on=("B1",),
 )
 
-
-# ---- E5b -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Reach:
-    """k'h(P)⁺k <= factor max_s h(βs)²/E(s) for signed weights, M and β up to most[M]."""
-
-    most: tuple[tuple[int, Rational], ...]
-    factor: Expr = sympy.S.One
-
-
-def reach() -> Reach:
-    """What the certificate B4 reaches."""
-    pairs = ((m, replay_signs.reach(m)) for m in replay_signs.REACH)
-    return Reach(tuple((m, Rational(b.numerator, b.denominator)) for m, b in pairs))
-
-
-def _certificate(claim: Reach, _: Settings) -> Finding:
-    """B3 with n <= M - 1, "fewer", for c with some c_i <= 0; for M = 2 its case n = 1.
-
-    All c_i > 0: B3's convex L for σ outside [σ_-, σ_+]; inside, (C) or (slack) of B4 for all s
-    between two ends, where the continuous g takes all values from σ_- to σ_+. The certificate
-    divides by what vanishes with β, so that its boxes begin at β = 0; β = 0 itself is E5.
-    """
-    held = replay_signs.B4.charts
-    for m, beta in claim.most:
-        low, high = held[f"cells {m}"].box[0]
-        end = rational(replay_signs.Scaled(m).beta(high))
-        if low != 0 or claim.factor < 1 or beta > end:
-            return Finding(Outcome.UNDECIDED, f"the certificate ends at β = {end}, M = {m}")
-    known = sharp()
-    rows = [*_same_rows(known), *_bound_rows(known), *_two_rows(known)]
-    return certificates.tied("B4", identities(rows))
-
-
-def _signed_search(claim: Reach, settings: Settings) -> Finding:
-    """The best signed weights, by least squares, for vectors near the cone and anywhere."""
-
-    def margin(vectors: Array, share: float, noise: float) -> float:
-        m = len(vectors)
-        limits = {k: float(b) for k, b in claim.most}
-        assume(m in limits)
-        beta = share * limits[m]
-        with mpmath.workdps(20):
-            best, s = (float(x) for x in cone_optimum(m, mpf(beta)))
-        near = cone(m, s)
-        near = near + noise * np.resize(vectors, near.shape)
-        near /= np.linalg.norm(near, axis=1, keepdims=True)
-        found = max(_reached(near, beta), _reached(vectors, beta))
-        return float(claim.factor) * best - found
-
-    strategies = {
-        "vectors": unit_vectors(),
-        "share": st.sampled_from((1.0, 0.5)) | st.floats(0.01, 1),
-        "noise": st.sampled_from((0.0, 1e-4, 0.1)) | st.floats(0, 1),
-    }
-    return falsify(margin, strategies, settings, slack=1e-10)
-
-
-def cone(m: int, s: float) -> Array:
-    """Rows of the equiangular cone at height s in R^(m+1), the axis first."""
-    corner = np.eye(m) - 1 / m
-    flat = np.sqrt(1 - s * s) * corner / np.sqrt(1 - 1 / m)
-    return np.hstack([np.full((m, 1), s), flat])
-
-
-def _reached(vectors: Array, beta: float) -> float:
-    gram = vectors @ vectors.T
-    np.fill_diagonal(gram, 1)
-    own, cross = kernel_of(gram), kernel_of(beta * vectors[:, 0])
-    c = np.linalg.lstsq(own, cross, rcond=1e-9)[0]
-    return float(2 * c @ cross - c @ own @ c)
-
-
-_LIST = ", ".join(f"{m}: {float(replay_signs.reach(m)):.4g}" for m in replay_signs.REACH)
-
-E5B = Claim(
-    id="E5b",
-    title="ETF theorem with weights of any sign, small β",
-    statement=(
-        r"0\leeta\leeta_1(M),\ d\ge M:\quad \min_{	heta,\ b\in\mathbb{R}^M}F=	au^2\Bigl("
-        r"h(eta^2)-\max_srac{h(eta s)^2}{E(s)}\Bigr),	ext{ the cone of E4};\quad eta_1(M)"
-        rf"	ext{{ for }}M	ext{{ of }}	ext{{{_LIST}}}"
-    ),
-    source="theory.md E5 (this project's reconstruction), farther than β0(M) there",
-    subject=reach,
-    evidence=(
-        Evidence(Kind.CERTIFICATE, "replay of the certificate B4, with B3 and B4", _certificate),
-        Evidence(Kind.PROPERTY, "search, signed weights by least squares", _signed_search),
-    ),
-    mutants=(
-        Mutant("99.9% of the maximum", lambda c: replace(c, factor=Rational(999, 1000))),
-        Mutant("half of the maximum", lambda c: replace(c, factor=Rational(1, 2))),
-    ),
-    depends_on=("B3", "B4", "E5"),
-)
-
-CLAIMS: tuple[Claim[Any], ...] = (B4, E5B)
+CLAIMS: tuple[Claim[Any], ...] = (B4,)

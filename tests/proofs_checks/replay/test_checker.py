@@ -12,12 +12,15 @@ import pytest
 import sympy
 from flint import arb, arb_series, fmpq
 
-from proofs_checks import certificates, replay, replay_etf, replay_height
+from proofs_checks import certificates
 from proofs_checks.ledger import Outcome
+from proofs_checks.replay import checker
+from proofs_checks.replay import etf as replay_etf
+from proofs_checks.replay import height as replay_height
 from proofs_checks.storage import certificate_folder
 from tests.comparison import compare
 
-MODULES = (replay, replay_etf, replay_height)
+MODULES = (checker, replay_etf, replay_height)
 NAMES = tuple(certificates.SEARCHES)
 
 
@@ -30,7 +33,7 @@ def data(name):
 
 
 def check(certificate, name):
-    return replay.replay(json.dumps(certificate), certificates.known(name).theorem)
+    return checker.replay(json.dumps(certificate), certificates.known(name).theorem)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
@@ -39,14 +42,14 @@ def test_the_checker_needs_the_standard_library_and_flint_alone(module):
     nodes = [*ast.walk(tree)]
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
-    allowed = {"flint", "proofs_checks.replay"} | set(sys.stdlib_module_names)
+    allowed = {"flint", "proofs_checks.replay.checker"} | set(sys.stdlib_module_names)
     assert names
     assert {name.removesuffix(".abc") for name in names} <= allowed
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_certificates_of_the_repository_are_accepted(name):
-    found = replay.replay(text(name), certificates.known(name).theorem)
+    found = checker.replay(text(name), certificates.known(name).theorem)
     assert found.holds, found.problem
     assert sum(found.boxes.values()) == sum(len(c["boxes"]) for c in data(name)["charts"].values())
     assert len(text(name)) < 300_000
@@ -101,7 +104,7 @@ def test_swapped_boxes_are_refused():
 
 def test_heights_at_a_point():
     """(U) in mpmath, from its definition with derivatives of h and E."""
-    field = replay.balls()
+    field = checker.balls()
     rows = []
     for r, eps in ((0.3, 0.2), (0.9, 0.01), (0.6, 0.45)):
         a, sine, w, theta = replay_height.angles(arb(r), arb(eps), field)
@@ -172,13 +175,13 @@ def test_what_is_not_a_certificate_is_refused(change, problem):
 
 
 def test_text_that_is_no_json_is_refused():
-    assert "cannot be read" in replay.replay("[1, 2", replay_etf.V1).problem
-    assert "cannot be read" in replay.replay("[1, 2]", replay_etf.V1).problem
+    assert "cannot be read" in checker.replay("[1, 2", replay_etf.V1).problem
+    assert "cannot be read" in checker.replay("[1, 2]", replay_etf.V1).problem
 
 
 def test_charts_that_leave_a_gap_prove_nothing():
-    theorem = replay.Theorem("", replay_etf.V1.charts, glue=lambda: False)
-    assert "do not cover" in replay.replay(text("V1"), theorem).problem
+    theorem = checker.Theorem("", replay_etf.V1.charts, glue=lambda: False)
+    assert "do not cover" in checker.replay(text("V1"), theorem).problem
 
 
 def test_gaps_and_overlaps_in_the_plane():
@@ -192,9 +195,9 @@ def test_gaps_and_overlaps_in_the_plane():
         ((f(1), f(2)), (f(1), f(2))),
     ]
     square = ((f(0), f(3)), (f(0), f(3)))
-    assert replay.uncovered(square, wheel) is None
+    assert checker.uncovered(square, wheel) is None
     for missing in wheel:
-        gap = replay.uncovered(square, [box for box in wheel if box != missing])
+        gap = checker.uncovered(square, [box for box in wheel if box != missing])
         assert gap is not None
         assert all(p <= r and s <= q for (p, q), (r, s) in zip(missing, gap, strict=True))
 
@@ -230,9 +233,9 @@ def test_jets_against_the_taylor_series_of_balls():
     theta = fmpq(2, 7)
     points = 0
     for f in (replay_etf.good, replay_etf.strict, replay_etf.high):
-        with replay.capped(replay_etf.JET):
+        with checker.capped(replay_etf.JET):
             x = arb_series([0, 1], replay_etf.JET)
-            series = f(arb(theta) * x, x, replay.balls())
+            series = f(arb(theta) * x, x, checker.balls())
         for k, c in enumerate(replay_etf.jet(f)):
             exact = sum(
                 (arb(q) * arb(theta) ** a * arb.pi() ** b for (a, b), q in c.to_dict().items()),
@@ -257,9 +260,9 @@ def test_jets_refuse_what_is_no_power_series():
 def test_the_slopes_are_enclosed():
     """x - x is positive nowhere; 1 + x - x is certain by its slope, not by its range."""
     wide = ((fmpq(0), fmpq(10)),)
-    assert replay.positive(lambda x, _: 1 + x - x, wide)
-    assert not replay.positive(lambda x, _: x - x, wide)
-    assert not replay.positive(lambda x, f: f.sin(x) + fmpq(99, 100), wide)
+    assert checker.positive(lambda x, _: 1 + x - x, wide)
+    assert not checker.positive(lambda x, _: x - x, wide)
+    assert not checker.positive(lambda x, f: f.sin(x) + fmpq(99, 100), wide)
 
 
 def test_a_refused_certificate_decides_nothing():
@@ -273,5 +276,5 @@ def test_a_refused_certificate_decides_nothing():
 
 def test_formulas_run_on_symbols():
     x = sympy.Symbol("x")
-    field = replay.Field(sympy.pi, sympy.sin, sympy.cos)
+    field = checker.Field(sympy.pi, sympy.sin, sympy.cos)
     assert replay_etf.high(sympy.S.Zero, x, field) == sympy.cos(sympy.pi * x) - 1

@@ -1,0 +1,1 @@
+"""The independent checker of certificates, and what it checks: the theorems, by hand."""
