@@ -132,7 +132,7 @@ class Problem:
         """Prepared; of very many nodes by moments, which enclose |f_N|² and no slope depends on."""
         if s is not None:
             return self.module.Target(rows, a, s)
-        many = len(rows) > MANY and hasattr(self.module, "DEGREE")
+        many = len(rows) > MANY and hasattr(self.module, "BLOCK")  # else it refuses
         return self.module.Target(rows, a, expand=many)
 
     @property

@@ -9,6 +9,7 @@ from symcomp import skeletons
 from symcomp.antiderivatives import C
 from symcomp.biases import biases
 from symcomp.codegen.accuracy import measured, require_accurate
+from symcomp.codegen.expansion import expansion_source
 from symcomp.codegen.header import Header, indented, latex, tidy
 from symcomp.codegen.loading import executed
 from symcomp.codegen.shifted import Shifted
@@ -76,7 +77,8 @@ def general_source(ker: DualKernel) -> str:
         half = _HALF if "root = " in functions else ""
         text = found.text + steep if tilted else ""
         notes = [_GENERAL_CONVENTIONS + text + half, _SECOND, extra.note]
-    body = engine + extra.interface() + extra.source + hessian + skeletons.NO_EXPANSION + errors
+    expansion = expansion_source(ker, draft, float(largest))
+    body = engine + extra.interface() + extra.source + hessian + expansion + errors
     return tidy(header.text(notes) + body)
 
 

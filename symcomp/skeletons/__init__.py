@@ -15,7 +15,7 @@ from symcomp.skeletons.errors import (
     HOMOGENEOUS_ERRORS,
     TURN_ERROR,
 )
-from symcomp.skeletons.expansion import EXPANSION, NO_EXPANSION
+from symcomp.skeletons.expansion import EXPANSION, GENERAL_EXPANSION, NO_EXPANSION
 from symcomp.skeletons.general import (
     ALPHA,
     GENERAL,
@@ -68,6 +68,7 @@ __all__ = [
     "FUNCTION",
     "GENERAL",
     "GENERAL_ERRORS",
+    "GENERAL_EXPANSION",
     "GENERAL_HESSIAN",
     "GUARDS",
     "HEADER",
