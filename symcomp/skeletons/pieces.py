@@ -260,15 +260,25 @@ def _fan(
     scale = 1.0 + R
     left = np.arcsinh((lower - start) * scale)
     length = np.maximum(np.arcsinh((upper - start) * scale) - left, 0.0)
-    place = left + length * (0.5 + 0.5 * nodes)
-    psi = start + np.sinh(place) / scale
-    steps = 0.25 / np.pi * weights * length * np.cosh(place)  # dψ scale/2π
+    grow = np.exp(left + length * (0.5 + 0.5 * nodes))
+    psi = start + 0.5 * (grow - 1.0 / grow) / scale
+    steps = 0.125 / np.pi * weights * length * (grow + 1.0 / grow)  # dψ scale/2π
     sin, cos = np.sin(psi), np.cos(psi)
     top = max(m + n for m, n in powers) + 1
     radial = _radial(R * cos, peak - 0.5 * (R * sin) ** 2, corner, scale, top)
-    X = ru * scale * (sine * cos + cosine * sin)
-    Y = rv * scale * (far_sine * cos - far_cosine * sin)
-    return np.array([np.sum(steps * radial[m + n + 1] * X**m * Y**n, axis=1) for m, n in powers])
+    X = _powers(ru * scale * (sine * cos + cosine * sin), max(m for m, _ in powers))
+    Y = _powers(rv * scale * (far_sine * cos - far_cosine * sin), max(n for _, n in powers))
+    return np.array(
+        [np.einsum("ij,ij,ij,ij->i", steps, radial[m + n + 1], X[m], Y[n]) for m, n in powers]
+    )
+
+
+def _powers(x: Array, top: int) -> list[Array]:
+    """1, x, x², ..., which NumPy's x**n gives more slowly."""
+    powers = [np.ones_like(x)]
+    for _ in range(top):
+        powers.append(powers[-1] * x)
+    return powers
 '''
 
 KINKED = """\
