@@ -12,6 +12,7 @@ from symcomp.antiderivatives import C
 from symcomp.catalogue import Activation
 from symcomp.errors import SymcompError
 from symcomp.expectations import QU, QV, stein
+from symcomp.pieces import Pieces
 from symcomp.printing import statements
 from symcomp.terms import Form, Term
 
@@ -47,7 +48,7 @@ class Biases:
 
 
 def biases(act: Activation) -> Biases:
-    """The engine for biases; one that refuses them where no short closed form is known."""
+    """The engine for biases; one that refuses them where σ is no sum of pieces nor short."""
     assert act.form is not None  # its kernel has a closed form
     numeric = act.expr.free_symbols <= {act.symbol}
     spline = _Spline.of(act.form) if numeric else None
@@ -57,6 +58,10 @@ def biases(act: Activation) -> Biases:
         source = _smooth(act.form)
         if source is not None:
             return Biases(source, _NOTE + _SMOOTH_NOTE)
+    pieces = Pieces.of(act.form) if numeric else None
+    if pieces is not None:
+        source = pieces.source() + skeletons.BIASED.substitute(largest="1e3")
+        return Biases(source, _NOTE + pieces.note())
     return refused()
 
 
@@ -169,11 +174,11 @@ def _smooth(form: Form) -> str | None:
     """The engine from printed expectations, or None where they are too long or lose digits."""
     try:
         K = stein(form.shifted(S), form.shifted(T))[0]
-    except SymcompError:
+        by_t = sympy.diff(K, T)  # biases move means, so that no pole comes in
+        by_c, by_qv = sympy.diff(by_t, S), sympy.diff(by_t, T) / 2
+        code = _printed({"K": K, "by_c": by_c, "by_qv": by_qv, "by_t": by_t})
+    except SymcompError:  # no closed form, or functions that NumPy has not
         return None
-    by_t = sympy.diff(K, T)  # biases move means, so that no pole comes in
-    exprs = {"K": K, "by_c": sympy.diff(by_t, S), "by_qv": sympy.diff(by_t, T) / 2, "by_t": by_t}
-    code = _printed(exprs)
     if len(code) > _LONGEST:
         return None
     orthants = any("bivariate_normal_cdf(" in line for line in code)

@@ -1,9 +1,10 @@
 """The text of the generated modules: what does not depend on the activation, with $gaps.
 
 A module is HEADER, one engine (HOMOGENEOUS, GENERAL or TABULATED), INTERFACE, one engine for biases
-(BIASED with SMOOTH_PAIRS or SPLINE, or UNBIASED), second derivatives, EXPANSION and errors. They
-offer the same names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`, `_mean_node`,
-`_entries`, `_values`, `_values_and_pulls`, `_sum_error`, `_expanded`, `_Move` and `_tangents`.
+(BIASED with SMOOTH_PAIRS, SPLINE or PIECE_PAIRS, or UNBIASED), second derivatives, EXPANSION and
+errors. They offer the same names to the interface, which holds (S0) and (S1): `_Nodes`, `_nodes`,
+`_mean_node`, `_entries`, `_values`, `_values_and_pulls`, `_sum_error`, `_expanded`, `_Move` and
+`_tangents`.
 Every module needs NumPy alone, and SciPy where erf or Φ₂ occur.
 """
 
@@ -42,10 +43,24 @@ from symcomp.skeletons.homogeneous import (
     SHARPEN_IF,
 )
 from symcomp.skeletons.interface import INTERFACE
+from symcomp.skeletons.pieces import (
+    BOTH_SIDES,
+    FINITE,
+    GIVEN,
+    HALF,
+    JUMPING,
+    KINKED,
+    KINKS,
+    PIECE,
+    PIECE_PAIRS,
+    RADIAL,
+    WEDGE,
+)
 from symcomp.skeletons.splines import (
     CURVES_LINE,
     JUMPS,
     JUMPS_LINE,
+    MILLS,
     ORTHANTS,
     PROBABILITY,
     RAMPS,
@@ -60,8 +75,10 @@ __all__ = [
     "ALPHA",
     "ANGLES",
     "BIASED",
+    "BOTH_SIDES",
     "CURVES_LINE",
     "EXPANSION",
+    "FINITE",
     "FLAT_ANGLES",
     "FROM_SLOPE",
     "FROM_TURN",
@@ -70,25 +87,34 @@ __all__ = [
     "GENERAL_ERRORS",
     "GENERAL_EXPANSION",
     "GENERAL_HESSIAN",
+    "GIVEN",
     "GUARDS",
+    "HALF",
     "HEADER",
     "HOMOGENEOUS",
     "HOMOGENEOUS_ERRORS",
     "HOMOGENEOUS_HESSIAN",
     "HOOKS",
     "INTERFACE",
+    "JUMPING",
     "JUMPS",
     "JUMPS_LINE",
+    "KINKED",
+    "KINKS",
     "LIFT",
+    "MILLS",
     "NEARLY_OPPOSITE",
     "NO_EXPANSION",
     "ORTHANTS",
     "PART",
+    "PIECE",
+    "PIECE_PAIRS",
     "PLAIN_FUNCTION",
     "POLAR",
     "POLAR_CALL",
     "POLAR_FLOOR",
     "PROBABILITY",
+    "RADIAL",
     "RAMPS",
     "RAMPS_LINE",
     "ROOT",
@@ -104,6 +130,7 @@ __all__ = [
     "THREADS",
     "TURN_ERROR",
     "UNBIASED",
+    "WEDGE",
     "WIDE",
     "WITHOUT_BIASES",
     "ZERO_ROWS",

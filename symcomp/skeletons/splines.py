@@ -58,13 +58,7 @@ def _difference(p: _Pairs, s: Array, t: Array) -> Array:
     return np.where(np.abs(p.gap) < 0.5 * p.ru, close, plain)
 ''')
 
-ORTHANTS = '''
-
-def _normal(x: Array) -> Array:
-    """Φ(x)."""
-    tail = _density(x) * _mills(x)
-    return np.where(x > 0.0, 1.0 - tail, tail)
-
+MILLS = '''
 
 def _mills(x: Array) -> Array:
     """Φ(-|x|)/φ(x), to a few ulp."""
@@ -76,7 +70,18 @@ def _mills(x: Array) -> Array:
 def _density(x: Array) -> Array:
     """φ(x)."""
     return np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi)
+'''
 
+ORTHANTS = (
+    '''
+
+def _normal(x: Array) -> Array:
+    """Φ(x)."""
+    tail = _density(x) * _mills(x)
+    return np.where(x > 0.0, 1.0 - tail, tail)
+'''
+    + MILLS
+    + '''
 
 def _ramp(x: Array) -> Array:
     """G(x) = E (Z + x)_+ = φ(x) + x Φ(x) = x + G(-x)."""
@@ -161,6 +166,7 @@ def _tails(
     first = np.where(negative, area + above * mass, _ramp(h) * _ramp(k) + rho * start)
     return start + probability, first + moment
 '''
+)
 
 RAMPS = Template('''
 def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Array]:

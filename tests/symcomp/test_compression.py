@@ -251,9 +251,9 @@ def test_bad_arguments_of_compress(arguments, message):
 def test_what_cannot_be_compressed():
     with pytest.raises(ArgumentError, match="identically zero"):
         compress(TwoLayerNetwork([[1.0], [2.0]], [2.0, -1.0]), 1)
-    gabor = TwoLayerNetwork(np.eye(2), bias=[1.0, 2.0], activation="Max(0,x)*exp(-x)")
+    soft = TwoLayerNetwork(np.eye(2), bias=[1.0, 2.0], activation="x**2*normal_cdf(x)")
     with pytest.raises(ArgumentError, match="network: biases s, t are given; expected none"):
-        compress(gabor, 1)
+        compress(soft, 1)
 
 
 # ---- what both return ----------------------------------------------------------------------------
