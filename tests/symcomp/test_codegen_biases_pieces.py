@@ -51,15 +51,16 @@ def draw(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng((seed, *shape)).standard_normal(shape)
 
 
-@cache
-def engine(name: str) -> ModuleType:
+def engine(name: str, old: str = "", new: str = "") -> ModuleType:
     """A module for biases alone: that of Max(0,x)**2 with the pieces of σ, which spares K°."""
     texts = [
         tidy(Pieces.of(symcomp.activation(n).form).source()).strip() for n in ("Max(0,x)**2", name)
     ]
     source = generated("Max(0,x)**2").source
     assert texts[0] in source
-    return symcomp.codegen.Generated(symcomp.activation(name), source.replace(*texts)).load()
+    assert old in texts[1]
+    source = source.replace(*texts).replace(old, new) if old else source.replace(*texts)
+    return symcomp.codegen.Generated(symcomp.activation(name), source).load()
 
 
 def definition(name: str, u, v, s: float, t: float, slope: bool = False, digits: int = 20) -> mpf:
@@ -329,6 +330,11 @@ def test_a_wrong_number_is_noticed(name, old, new):
     assert worst(module(name), name) < 1e-9
     changed = symcomp.codegen.Generated(symcomp.activation(name), source.replace(old, new))
     assert worst(changed.load(), name) > 1e-5
+
+
+def test_a_wrong_kink_is_noticed():
+    errors = slopes(engine("exp(-Abs(x))", "0.5 * height *", "0.51 * height *"))
+    assert max(errors) > 2.0 * min(errors)
 
 
 # ---- losses, enclosures and compression ----------------------------------------------------------
