@@ -14,6 +14,10 @@ For x ~ N(0, I) and networks that are means over their nodes, f(x) = (1/N) Σ_i 
         + M^{-2} \sum_{j,j'} b_j b_{j'} K(θ_j, θ_{j'}),   K(u, v) = K°(|u|^2, |v|^2, <u, v>)
 
     K°(q_u, q_v, c) = \frac{18472367132973582337680175918694744436132625303 c e^{\frac{q_{u}}{2}}}{20000000000000000000000000000000000000000000000} + \frac{18472367132973582337680175918694744436132625303 c e^{\frac{q_{v}}{2}}}{20000000000000000000000000000000000000000000000} + \frac{18472367132973582337680175918694744436132625303 \sqrt{2} \sqrt{q_{u}} e^{- \frac{c^{2} - q_{u} q_{v}}{2 q_{u}}} \operatorname{erf}{\left(\frac{\sqrt{2} \left(c^{2} - q_{u} q_{v}\right)}{2 \sqrt{q_{u}} \sqrt{- c^{2} + q_{u} q_{v}}} \right)}}{40000000000000000000000000000000000000000000000 \sqrt{\pi}} + \frac{18472367132973582337680175918694744436132625303 \sqrt{2} \sqrt{q_{u}} e^{- \frac{c^{2} - q_{u} q_{v}}{2 q_{u}}}}{40000000000000000000000000000000000000000000000 \sqrt{\pi}} + \frac{18472367132973582337680175918694744436132625303 \sqrt{2} \sqrt{q_{v}} e^{- \frac{c^{2} - q_{u} q_{v}}{2 q_{v}}} \operatorname{erf}{\left(\frac{\sqrt{2} \left(c^{2} - q_{u} q_{v}\right)}{2 \sqrt{q_{v}} \sqrt{- c^{2} + q_{u} q_{v}}} \right)}}{40000000000000000000000000000000000000000000000 \sqrt{\pi}} + \frac{18472367132973582337680175918694744436132625303 \sqrt{2} \sqrt{q_{v}} e^{- \frac{c^{2} - q_{u} q_{v}}{2 q_{v}}}}{40000000000000000000000000000000000000000000000 \sqrt{\pi}} - \frac{18472367132973582337680175918694744436132625303 \left(2500000000000000 c + 4183158105885943\right) e^{\frac{q_{u}}{2}} \Phi_2\left(\sqrt{q_{u}}, \frac{c}{\sqrt{q_{v}}}; \frac{c}{\sqrt{q_{u}} \sqrt{q_{v}}}\right)}{25000000000000000000000000000000000000000000000000000000000000} + \frac{18472367132973582337680175918694744436132625303 \left(2500000000000000 c + 4183158105885943\right) e^{\frac{q_{u}}{2}} \operatorname{erf}{\left(\frac{\sqrt{2} c}{2 \sqrt{q_{v}}} \right)}}{50000000000000000000000000000000000000000000000000000000000000} - \frac{18472367132973582337680175918694744436132625303 \left(2500000000000000 c + 4183158105885943\right) e^{\frac{q_{v}}{2}} \Phi_2\left(\sqrt{q_{v}}, \frac{c}{\sqrt{q_{u}}}; \frac{c}{\sqrt{q_{u}} \sqrt{q_{v}}}\right)}{25000000000000000000000000000000000000000000000000000000000000} + \frac{18472367132973582337680175918694744436132625303 \left(2500000000000000 c + 4183158105885943\right) e^{\frac{q_{v}}{2}} \operatorname{erf}{\left(\frac{\sqrt{2} c}{2 \sqrt{q_{u}}} \right)}}{50000000000000000000000000000000000000000000000000000000000000} + \frac{4415890259319126374179493543521 \left(6250000000000000000000000000000 c + 17498811738839270307820924999249\right) \arcsin{\left(\frac{c}{\sqrt{q_{u}} \sqrt{q_{v}}} \right)}}{50000000000000000000000000000000000000000000000000000000000000 \pi} + \frac{77272832307199518061639689249105129302848024361153177273815729 e^{\frac{q_{u}}{2}} \operatorname{erf}{\left(\frac{\sqrt{2} \sqrt{q_{u}}}{2} \right)}}{50000000000000000000000000000000000000000000000000000000000000} + \frac{77272832307199518061639689249105129302848024361153177273815729 e^{\frac{q_{v}}{2}} \operatorname{erf}{\left(\frac{\sqrt{2} \sqrt{q_{v}}}{2} \right)}}{50000000000000000000000000000000000000000000000000000000000000} + \frac{77272832307199518061639689249105129302848024361153177273815729 e^{c + \frac{q_{u}}{2} + \frac{q_{v}}{2}} \Phi_2\left(\frac{c + q_{u}}{\sqrt{q_{u}}}, \frac{c + q_{v}}{\sqrt{q_{v}}}; \frac{c}{\sqrt{q_{u}} \sqrt{q_{v}}}\right)}{25000000000000000000000000000000000000000000000000000000000000} - \frac{77272832307199518061639689249105129302848024361153177273815729 e^{c + \frac{q_{u}}{2} + \frac{q_{v}}{2}} \operatorname{erf}{\left(\frac{\sqrt{2} \left(c + q_{u}\right)}{2 \sqrt{q_{u}}} \right)}}{50000000000000000000000000000000000000000000000000000000000000} - \frac{77272832307199518061639689249105129302848024361153177273815729 e^{c + \frac{q_{u}}{2} + \frac{q_{v}}{2}} \operatorname{erf}{\left(\frac{\sqrt{2} \left(c + q_{v}\right)}{2 \sqrt{q_{v}}} \right)}}{50000000000000000000000000000000000000000000000000000000000000} - \frac{4415890259319126374179493543521 \left(12500000000000000000000000000000 \sqrt{\pi} c^{2} - 6250000000000000000000000000000 \pi^{\frac{3}{2}} c \sqrt{- c^{2} + q_{u} q_{v}} + 10457895264714857500000000000000 \sqrt{2} \pi \sqrt{q_{u}} \sqrt{- c^{2} + q_{u} q_{v}} - 12500000000000000000000000000000 \sqrt{\pi} q_{u} q_{v} + 10457895264714857500000000000000 \sqrt{2} \pi \sqrt{q_{v}} \sqrt{- c^{2} + q_{u} q_{v}} - 17498811738839270307820924999249 \pi^{\frac{3}{2}} \sqrt{- c^{2} + q_{u} q_{v}}\right)}{100000000000000000000000000000000000000000000000000000000000000 \pi^{\frac{3}{2}} \sqrt{- c^{2} + q_{u} q_{v}}}
+    K(s, t) = \mathbb{E}\, σ(X + s) σ(Y + t)  with X = <u, x>, Y = <v, x>, c = \mathbb{E}\, X Y
+    \partial_c K = \mathbb{E}\, σ'(X + s) σ'(Y + t)
+    \partial_{q_v} K = \tfrac{1}{2} \mathbb{E}\, σ(X + s) σ''(Y + t)
+    \partial_t K = \mathbb{E}\, σ(X + s) σ'(Y + t)
 
 `loss` is L, (S0) in symcomp's theory, the squares of several outputs added; `simplified` is F,
 (S1), for a target of mean weight μ and E|w|^2 = τ^2. Both are this project's reconstruction.
@@ -31,7 +35,11 @@ exchanged, and G = 4 ∂²K°/∂q_v² + 4 (c/q_v) ∂²K°/∂c∂q_v + (c/q_v)
 infinite between parallel rows; there its share is 0 or bounded, as its factors vanish. Rows of
 Theta shorter than 1e-4 are refused, as quotients by their lengths would lose digits.
 
-Biases are refused: E σ(X + s) σ(Y + t) has no closed form short enough.
+Biases s_i and t_j make the nodes σ(<w_i, x> + s_i) and σ(<θ_j, x> + t_j); K(s, t) then takes the
+place of K. It is a sum over pairs of the PIECES of σ, right to 1e-13 sqrt(E σ(X + s)² E σ(Y +
+t)²) for rows and biases up to 10, but where pieces cancel to 1e-15 times their own size. Rows
+shorter than 1e-60 count as 0 there, and the derivatives at a zero row without bias are the means
+of the one-sided ones. Entries and biases stay below 1e3 then; SciPy is needed.
 """
 
 from collections.abc import Callable, Iterator
@@ -536,10 +544,11 @@ class Target:
     expand=False: summed over all pairs in tiles, which takes O(N² d) time; energy_error is 0.0,
     rounding apart. W, a and s are copied.
     expand=True: enclosed by means of moments in O(N d²) time and O(N + k d²) memory; energy_error
-    is a rigorous bound, rounding included. W is not copied if it is an array or memory map of
-    float32 or float64 (whose rows are zero or of lengths within 2^±400): leave it unchanged then.
-    Raises ValueError as loss does, and for biases or an activation that is not homogeneous where
-    expand is True.
+    is a rigorous bound, rounding included (that of functions of σ as it was measured). W is not
+    copied if it is an array or memory map of float32 or float64 (whose rows are zero or of lengths
+    within 2^±400): leave it unchanged then.
+    Raises ValueError as loss does, and where expand is True for biases, for an activation whose
+    moments have no closed form and, if it is not homogeneous, for rows but 0 shorter than 1e-60.
     """
 
     def __init__(
@@ -556,7 +565,9 @@ class Target:
             return
         rows = self.rows = np.array(_matrix("W", W))
         weights = _weights("a", a, len(rows))
-        _refuse_biases(s)
+        if s is not None:
+            self.nodes, self.energy = _biased_target(rows, weights, s)
+            return
         self.nodes = _nodes("W", rows, np.ones((len(rows), 1)) if weights is None else weights)
         self.energy = _energy(self.nodes)
 
@@ -571,7 +582,8 @@ def kernel(
     """
     left = _matrix("U", U)
     right = _matrix("V", V, left.shape[1])
-    _refuse_biases(s, t)
+    if s is not None or t is not None:
+        return _biased_kernel(left, right, s, t)
     return _entries(
         _nodes("U", left, np.ones((len(left), 1))), _nodes("V", right, np.ones((len(right), 1)))
     )
@@ -602,7 +614,8 @@ def loss(
     are in float64; `_sum_error` says what the bound rests on. There is none with biases.
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
     """
-    _refuse_biases(s, t)
+    if _has_biases(W, s, t):
+        return _biased_loss(W, Theta, a, b, s, t, return_error)[0]
     nodes, energy, probe = _networks(W, Theta, a, b)
     value = _value(nodes, energy, probe)
     known = W.energy_error if isinstance(W, Target) else 0.0
@@ -618,7 +631,10 @@ def loss_and_grad(
     Arguments and errors as in loss. The gradient in b has b's shape; for the default b that is
     (M,), or (M, k) where k > 1.
     """
-    _refuse_biases(s, t)
+    if _has_biases(W, s, t):
+        value, by_theta, by_b, by_t = _biased_loss(W, Theta, a, b, s, t)
+        by_b = by_b.reshape(_shape(b, by_b))
+        return (value, by_theta, by_b) if t is None else (value, by_theta, by_b, by_t)
     nodes, energy, probe = _networks(W, Theta, a, b)
     value, by_theta, by_b = _value_and_grad(nodes, energy, probe)
     return value, by_theta, by_b.reshape(_shape(b, by_b))
@@ -847,13 +863,456 @@ def _require_finite(name: str, X: Array) -> None:
         raise ValueError(f"{name} contains NaN or infinity; expected finite numbers")
 
 
-# ---- biases --------------------------------------------------------------------------------------
+# ---- biases: K = E σ(X + s) σ(Y + t) -------------------------------------------------------------
+
+class _Piece(NamedTuple):
+    """Σ_n c_n y^n exp(-alpha y² + beta y), y = x - knot, where side y > 0, everywhere if side = 0.
+
+    The c_n are the numbers of `value` in σ, of `slope` in σ' and of `curve` in σ''.
+    """
+
+    knot: float
+    side: int
+    alpha: float
+    beta: float
+    value: dict[int, float]
+    slope: dict[int, float]
+    curve: dict[int, float]
 
 
-def _refuse_biases(*biases: Given) -> None:
-    """E σ(X + s) σ(Y + t) has no closed form here."""
-    if any(bias is not None for bias in biases):
-        raise ValueError("biases s, t are given; expected none with this activation, whose kernel with biases has no closed form short enough")
+PIECES = (
+    _Piece(0.0, 0, 0.0, 0.0, {0: -1.7580993408473768}, {}, {}),
+    _Piece(
+        0.0, 1, 0.0, 0.0,
+        {0: 1.7580993408473768, 1: 1.0507009873554805},
+        {0: 1.0507009873554805},
+        {},
+    ),
+    _Piece(
+        0.0, -1, 0.0, 1.0,
+        {0: 1.7580993408473768},
+        {0: 1.7580993408473768},
+        {0: 1.7580993408473768},
+    ),
+)
+KINKS = ((0.0, 0.0, -0.7073983534918963),)  # where σ and σ' jump: knot, jump of σ, jump of σ'
+
+
+class _Pairs(NamedTuple):
+    """The pairs of two sets of rows."""
+
+    ru: Array  # (m, 1), lengths, at least SHORTEST
+    rv: Array  # (1, n)
+    rho: Array  # (m, n), correlations
+    below: Array  # 1 - ρ
+    above: Array  # 1 + ρ
+    gap: Array  # rv - ru
+
+
+SHORTEST = 1e-60
+
+
+def _pairs_of(left: "_Biased", right: "_Biased") -> _Pairs:
+    """Small angles from the chord, |u ∓ v|² = 2 (1 ∓ ρ), since ρ alone would blur them."""
+    ru = np.maximum(left.lengths[:, None], SHORTEST)
+    rv = np.maximum(right.lengths[None, :], SHORTEST)
+    units, others = left.rows / ru, right.rows / rv.T
+    rho = np.clip(units @ others.T, -1.0, 1.0)
+    below, above, gap = 1.0 - rho, 1.0 + rho, rv - ru
+    near = np.argwhere(np.abs(rho) > 1.0 - 2.0**-20)
+    for start in range(0, len(near), SIDE):
+        i, j = near[start : start + SIDE].T
+        sign = np.sign(rho[i, j])[:, None]
+        small = 0.5 * np.sum((units[i] - sign * others[j]) ** 2, axis=1)
+        small[small < 2.0**-99] = 0.0  # the same direction, up to rounding
+        below[i, j] = np.where(sign[:, 0] > 0.0, small, 2.0 - small)
+        above[i, j] = np.where(sign[:, 0] > 0.0, 2.0 - small, small)
+        v, w = sign * right.rows[j], left.rows[i]
+        gap[i, j] = np.sum((v - w) * (v + w), axis=1) / (ru[i, 0] + rv[0, j])
+    return _Pairs(ru, rv, rho, np.maximum(below, 1e-40), np.maximum(above, 1e-40), gap)
+
+
+def _difference(p: _Pairs, s: Array, t: Array) -> Array:
+    """s/ru - t/rv for ρ >= 0, s/ru + t/rv for ρ < 0: small between nodes that almost coincide."""
+    t = np.where(p.rho < 0.0, -t, t)
+    h, k = s / p.ru, t / p.rv
+    plain = h - k
+    plain[np.abs(plain) < 2.0**-49 * (np.abs(h) + np.abs(k))] = 0.0
+    close = (s - t) / p.ru + (t / p.ru) * (p.gap / p.rv)
+    return np.where(np.abs(p.gap) < 0.5 * p.ru, close, plain)
+
+
+def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Array]:
+    """K and its derivatives in c, q_v and t: E σ' σ', E σ σ''/2 and E σ σ'."""
+    p, s, t = _pairs_of(left, right), left.biases[:, None], right.biases[None, :]
+    K, by_c, by_qv, by_t = np.zeros((4, *p.rho.shape))
+    for f, g in ((f, g) for f in PIECES for g in PIECES):
+        parts = (
+            (K, 1.0, f.value, g.value),
+            (by_c, 1.0, f.slope, g.slope),
+            (by_qv, 0.5, f.value, g.curve),
+            (by_t, 1.0, f.value, g.slope),
+        )
+        powers = sorted({(m, n) for *_, a, b in parts for m in a for n in b})
+        moments = _piece_moments(_tilted(p, f, g, s, t), f.side, g.side, powers)
+        for total, factor, a, b in parts:
+            for m, n in ((m, n) for m in a for n in b):
+                total += factor * a[m] * b[n] * moments[m, n]
+    for knot, _, bend in KINKS:
+        height = bend * _density((t - knot) / p.rv) / p.rv
+        by_qv += 0.5 * height * _mean_given(p, s, t, knot, "value")
+    return K, by_c, by_qv, by_t
+
+
+class _Tilted(NamedTuple):
+    """The Gaussian (X + s - f.knot, Y + t - g.knot) times the exponentials of f and g."""
+
+    ru: Array  # the new standard deviations
+    rv: Array
+    h: Array  # means over them
+    k: Array
+    z: Array  # mean over deviation of one variable where the other is 0: (h - ρ k)/sqrt(1 - ρ²)
+    w: Array  # (k - ρ h)/sqrt(1 - ρ²)
+    rho: Array
+    root: Array  # sqrt(1 - ρ²)
+    shrunk: Array  # its mass is shrunk exp(peak)
+    peak: Array
+    corner: Array  # the exponent where both variables are 0
+
+
+def _tilted(p: _Pairs, f: _Piece, g: _Piece, s: Array, t: Array) -> _Tilted:
+    """In units of the rows' lengths A = 2 f.alpha ru², a = f.beta ru, and so B, b of g."""
+    h, k = (s - f.knot) / p.ru, (t - g.knot) / p.rv
+    root, free = np.sqrt(p.below * p.above), p.below * p.above
+    x, y = _conditional(p, s - f.knot, t - g.knot)
+    A, B = 2.0 * f.alpha * p.ru**2, 2.0 * g.alpha * p.rv**2
+    a, b = f.beta * p.ru, g.beta * p.rv
+    narrow_u, narrow_v, det = 1.0 + A * free, 1.0 + B * free, 1.0 + A + B + A * B * free
+    mean_u, mean_v = h + B * x, k + A * y
+    peak = 0.5 * (a * a * narrow_v + 2.0 * p.rho * a * b + b * b * narrow_u) + a * mean_u
+    peak = (peak + b * mean_v - 0.5 * (A * h * mean_u + B * k * mean_v)) / det
+    return _Tilted(
+        p.ru * np.sqrt(narrow_v / det),
+        p.rv * np.sqrt(narrow_u / det),
+        (mean_u + a * narrow_v + p.rho * b) / np.sqrt(det * narrow_v),
+        (mean_v + b * narrow_u + p.rho * a) / np.sqrt(det * narrow_u),
+        (x / root + a * root) / np.sqrt(narrow_u),
+        (y / root + b * root) / np.sqrt(narrow_v),
+        p.rho / np.sqrt(narrow_u * narrow_v),
+        root * np.sqrt(det / (narrow_u * narrow_v)),
+        1.0 / np.sqrt(det),
+        peak,
+        -0.5 * (h * h + (y / root) ** 2),
+    )
+
+
+def _conditional(p: _Pairs, s: Array, t: Array) -> tuple[Array, Array]:
+    """h - ρ k and k - ρ h, h = s/ru and k = t/rv, right between nodes that almost coincide."""
+    h, k, difference = s / p.ru, t / p.rv, _difference(p, s, t)
+    turn, small = np.where(p.rho < 0.0, -1.0, 1.0), np.minimum(p.below, p.above)
+    return (
+        np.where(small > 0.25, h - p.rho * k, difference + small * turn * k),
+        np.where(small > 0.25, k - p.rho * h, turn * (small * h - difference)),
+    )
+
+
+def _piece_moments(
+    c: _Tilted, side: int, other: int, powers: list[tuple[int, int]]
+) -> dict[tuple[int, int], Array]:
+    """E X^m Y^n over the two pieces' sides, by powers (m, n)."""
+    if side and other:
+        return _over_wedge(c, side, other, powers)
+    if side:
+        turned = _Tilted(c.rv, c.ru, c.k, c.h, c.w, c.z, *c[6:])
+        found = _piece_moments(turned, other, side, [(n, m) for m, n in powers])
+        return {(m, n): found[n, m] for m, n in powers}
+    # Stein: E X F = E X E F + Var X E ∂F/∂X + Cov(X, Y) E ∂F/∂Y; the edge's share has δ(Y).
+    top, last = max(m for m, _ in powers), max(n for _, n in powers)
+    cov = c.rho * c.ru * c.rv
+    rows = [_on_line(other, c.k, c.rv, c.peak, c.peak - 0.5 * c.k * c.k, last)]
+    edge = _on_line(0, c.z, c.ru * c.root, c.peak - 0.5 * c.k * c.k, c.corner, top)
+    for m in range(top):
+        row = [c.h * c.ru * moment for moment in rows[m]]
+        for n in range(last + 1):
+            if m:
+                row[n] = row[n] + m * c.ru**2 * rows[m - 1][n]
+            if n:
+                row[n] = row[n] + n * cov * rows[m][n - 1]
+        row[0] = row[0] + other * c.rho * c.ru * edge[m] / np.sqrt(2.0 * np.pi)
+        rows.append(row)
+    return {(m, n): c.shrunk * rows[m][n] for m, n in powers}
+
+
+def _on_line(
+    side: int, mean: Array, spread: Array, peak: Array, edge: Array, top: int
+) -> list[Array]:
+    """Moments of orders up to top where side x > 0 of a Gaussian on the line, of mass exp(peak).
+
+    mean is in units of its deviation, spread; edge is its exponent at 0.
+    """
+    if side:
+        scale = 1.0 + np.abs(mean)
+        found = _radial(side * mean, peak, edge, scale, top)
+        unit = side * spread * scale
+        return [unit**n * found[n] / np.sqrt(2.0 * np.pi) for n in range(top + 1)]
+    moments = [np.exp(peak)]
+    for n in range(top):
+        more = n * spread**2 * moments[n - 1] if n else 0.0
+        moments.append(mean * spread * moments[n] + more)
+    return moments
+
+
+def _radial(x: Array, peak: Array, edge: Array, scale: Array, top: int) -> list[Array]:
+    """exp(edge) ∫_0^∞ (r/scale)^n exp(x r - r²/2) dr for n up to top; peak = edge + x²/2.
+
+    By parts I_(n+1) = x I_n + n I_(n-1); where that cancels, I_n/I_(n-1) = n/(I_(n+1)/I_n - x).
+    """
+    start = np.exp(edge)
+    tail = start * _mills(x)
+    whole = np.sqrt(2.0 * np.pi) * np.exp(np.where(x > 0.0, peak, edge))
+    moments = [np.where(x > 0.0, whole - tail, tail)]
+    for n in range(top):
+        more = n * moments[n - 1] / scale if n else start
+        moments.append((x * moments[n] + more) / scale)
+    deep = x < -2.5
+    if top and deep.any():
+        low, unit = x[deep], np.broadcast_to(scale, x.shape)[deep]
+        ratios, last = [], top + 48
+        ratio = 0.5 * (low + np.sqrt(low * low + 4.0 * last))
+        for n in range(last, 0, -1):
+            ratio = n / (ratio - low)
+            if n <= top:
+                ratios.append(ratio)
+        moment = moments[0][deep]
+        for n, ratio in enumerate(reversed(ratios), start=1):
+            moment = moment * ratio / unit
+            moments[n][deep] = moment
+    return moments
+
+
+def _over_wedge(
+    c: _Tilted, side: int, other: int, powers: list[tuple[int, int]]
+) -> dict[tuple[int, int], Array]:
+    """E X^m Y^n over a quadrant, a wedge where the variables are independent."""
+    shape = c.rho.shape
+    turned = (side * c.h, other * c.w, side * other * c.rho)
+    columns = np.broadcast_arrays(c.ru, c.rv, *turned, c.root, c.peak, c.corner)
+    flat = [np.ravel(x) for x in columns]
+    moments = np.empty((len(powers), c.rho.size))
+    near = np.hypot(flat[2], flat[3]) < 2.5  # the corner, to the mean
+    top = max(m + n for m, n in powers)
+    for group, nodes in ((near, 28 + top), (~near, 48 + top)):
+        at, rule = np.flatnonzero(group), np.polynomial.legendre.leggauss(nodes)
+        for begin in range(0, len(at), SIDE):
+            here = at[begin : begin + SIDE]
+            moments[:, here] = _rays([x[here, None] for x in flat], *rule, powers)
+    return {
+        (m, n): side**m * other**n * c.shrunk * row.reshape(shape)
+        for (m, n), row in zip(powers, moments, strict=True)
+    }
+
+
+def _rays(
+    columns: list[Array], nodes: Array, weights: Array, powers: list[tuple[int, int]]
+) -> Array:
+    """Moments by integrals over the angle ψ between the direction to the mean and a ray.
+
+    The mean lies at the distance R from the corner, at the angles `first` and `second` from the
+    edges X = 0 and Y = 0, which add up to the wedge's own, arccos(-ρ), up to a whole turn.
+    """
+    ru, rv, h, w, rho, root, peak, corner = columns
+    R = np.hypot(h, w)
+    size = np.where(R == 0.0, 1.0, R)
+    sine, cosine = h / size, np.where(R == 0.0, 1.0, w / size)
+    far_sine, far_cosine = root * cosine + rho * sine, root * sine - rho * cosine
+    first, second = np.arctan2(sine, cosine), np.arctan2(far_sine, far_cosine)
+    behind = first + second < -0.5 * np.pi
+    nearer = np.abs(first) < np.abs(second)
+    low = np.where(behind & ~nearer, -first - 2.0 * np.pi, -first)
+    high = np.where(behind & nearer, second + 2.0 * np.pi, second)
+    start = np.minimum(np.maximum(low, 0.0), high)  # nearest to the mean
+    # exp(-(R sin ψ)²/2) ends where it is negligible; a wedge behind the corner has two ends.
+    cut = 2.0 * (38.0 + 3.0 * max(m + n for m, n in powers))
+    reach = np.hypot(R * np.sin(start), np.sqrt(cut)) / size
+    ends = (np.cos(start) > 0.0) & (reach < 1.0)
+    end = np.where(ends, np.arcsin(np.minimum(reach, 1.0)), 7.0)
+    back = ~ends & (start != 0.0) & (R > 2.5)
+    split = np.minimum(np.maximum(np.copysign(np.pi, start), low), high)
+    lower = np.where(back & (start < 0.0), split, np.maximum(low, -end))
+    upper = np.where(back & (start > 0.0), split, np.minimum(high, end))
+    view = [ru, rv, R, sine, cosine, far_sine, far_cosine, peak, corner]
+    total = _fan(view, lower, upper, start, nodes, weights, powers)
+    if back.any():
+        at, other = back[:, 0], np.where(start > 0.0, high, low)
+        lower, upper = np.minimum(split, other)[at], np.maximum(split, other)[at]
+        total[:, at] += _fan(
+            [x[at] for x in view], lower, upper, other[at], nodes, weights, powers
+        )
+    return total
+
+
+def _fan(
+    view: list[Array], lower: Array, upper: Array, start: Array, nodes: Array, weights: Array,
+    powers: list[tuple[int, int]],
+) -> Array:  # fmt: skip
+    """The integrals over [lower, upper], with nodes that are dense around start."""
+    ru, rv, R, sine, cosine, far_sine, far_cosine, peak, corner = view
+    scale = 1.0 + R
+    left = np.arcsinh((lower - start) * scale)
+    length = np.maximum(np.arcsinh((upper - start) * scale) - left, 0.0)
+    grow = np.exp(left + length * (0.5 + 0.5 * nodes))
+    psi = start + 0.5 * (grow - 1.0 / grow) / scale
+    steps = 0.125 / np.pi * weights * length * (grow + 1.0 / grow)  # dψ scale/2π
+    sin, cos = np.sin(psi), np.cos(psi)
+    top = max(m + n for m, n in powers) + 1
+    radial = _radial(R * cos, peak - 0.5 * (R * sin) ** 2, corner, scale, top)
+    X = _powers(ru * scale * (sine * cos + cosine * sin), max(m for m, _ in powers))
+    Y = _powers(rv * scale * (far_sine * cos - far_cosine * sin), max(n for _, n in powers))
+    return np.array(
+        [np.einsum("ij,ij,ij,ij->i", steps, radial[m + n + 1], X[m], Y[n]) for m, n in powers]
+    )
+
+
+def _powers(x: Array, top: int) -> list[Array]:
+    """1, x, x², ..., which NumPy's x**n gives more slowly."""
+    powers = [np.ones_like(x)]
+    for _ in range(top):
+        powers.append(powers[-1] * x)
+    return powers
+
+
+def _mills(x: Array) -> Array:
+    """Φ(-|x|)/φ(x), to a few ulp."""
+    from scipy.special import erfcx  # needed with biases alone
+
+    return np.sqrt(0.5 * np.pi) * np.asarray(erfcx(np.sqrt(0.5) * np.abs(x)))
+
+
+def _density(x: Array) -> Array:
+    """φ(x)."""
+    return np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi)
+
+
+def _mean_given(p: _Pairs, s: Array, t: Array, knot: float, part: str) -> Array:
+    """E σ(X + s), or that of the pieces of σ', given that Y + t is at the knot."""
+    total = np.zeros(p.rho.shape)
+    for f in PIECES:
+        coefficients = getattr(f, part)
+        if coefficients:
+            root = np.sqrt(p.below * p.above)
+            spread, z = p.ru * root, _conditional(p, s - f.knot, t - knot)[0] / root
+            A, a = 2.0 * f.alpha * spread**2, f.beta * spread
+            narrow = np.sqrt(1.0 + A)
+            peak = (0.5 * a * a + a * z - 0.5 * A * z * z) / (1.0 + A)
+            top = max(coefficients)
+            moments = _on_line(f.side, (z + a) / narrow, spread / narrow, peak, -0.5 * z * z, top)
+            total += sum(c * moments[n] for n, c in coefficients.items()) / narrow
+    return total
+
+
+# ---- sums over pairs of nodes with biases --------------------------------------------------------
+
+
+class _Biased(NamedTuple):
+    """Nodes a_i σ(<w_i, x> + s_i)."""
+
+    rows: Array  # (n, d)
+    lengths: Array  # (n,), |w_i|
+    biases: Array  # (n,)
+    weights: Array  # (n, k), a_i / n
+
+    def part(self, some: slice) -> "_Biased":
+        """Some of the nodes."""
+        return _Biased(*(x[some] for x in self))
+
+
+def _biased(name: str, X: Array, letter: str, given: Given, weights: Array) -> _Biased:
+    biases = np.zeros(len(X)) if given is None else _real(letter, given)
+    if biases.shape != (len(X),):
+        raise ValueError(f"{letter} has shape {biases.shape}; expected ({len(X)},)")
+    for each, values in ((name, X), (letter, biases)):
+        _require_finite(each, values)
+        if not np.abs(values).max() < 1e3:
+            found = np.abs(values).max()
+            raise ValueError(f"{each} reaches {found:.3g}; expected below 1e3 with biases")
+    lengths = np.sqrt(np.einsum("ij,ij->i", X, X))
+    return _Biased(X, lengths, biases, weights / len(X))
+
+
+def _biased_sums(source: _Biased, probe: _Biased) -> tuple[Array, Array, Array]:
+    """V_j = Σ_i a_i K_ij, (M, k), and Σ_i <a_i, b_j> times ∂K_ij/∂θ_j, (M, d), or ∂K_ij/∂t_j.
+
+    ∂K/∂θ = (∂K/∂c) w + 2 (∂K/∂q_v) θ.
+    """
+    V = np.zeros((len(probe.rows), source.weights.shape[1]))
+    P, D = np.zeros(probe.rows.shape), np.zeros(len(probe.rows))
+    for i, j in _tiles(len(source.rows), len(probe.rows)):
+        some, others = source.part(i), probe.part(j)
+        K, by_c, by_qv, by_t = _shifted(some, others)
+        pairs = some.weights @ others.weights.T
+        V[j] += K.T @ some.weights
+        P[j] += (pairs * by_c).T @ some.rows
+        P[j] += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
+        D[j] += np.sum(pairs * by_t, axis=0)
+    return V, P, D
+
+
+def _biased_kernel(U: Array, V: Array, s: Given, t: Given) -> Array:
+    left = _biased("U", U, "s", s, np.ones((len(U), 1)))
+    right = _biased("V", V, "t", t, np.ones((len(V), 1)))
+    K = np.empty((len(U), len(V)))
+    for i, j in _tiles(*K.shape):
+        K[i, j] = _shifted(left.part(i), right.part(j))[0]
+    return K
+
+
+def _biased_target(W: Array, a: Array | None, s: ArrayLike) -> tuple[_Biased, float]:
+    """The nodes and Σ_ij <a_i, a_j> K_ij; pairs in different blocks are visited once."""
+    nodes = _biased("W", W, "s", s, np.ones((len(W), 1)) if a is None else a)
+    total, side = 0.0, 64
+    for start in range(0, len(W), side):
+        here = nodes.part(slice(start, start + side))
+        total += float(np.vdot(here.weights, _biased_sums(here, here)[0]))
+        if start:
+            before = nodes.part(slice(0, start))
+            total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here)[0]))
+    return nodes, total
+
+
+def _has_biases(W: ArrayLike | Target, s: Given, t: Given) -> bool:
+    inside = isinstance(W, Target) and isinstance(W.nodes, _Biased)
+    return inside or s is not None or t is not None
+
+
+def _biased_loss(
+    W: ArrayLike | Target, Theta: ArrayLike, a: Given, b: Given, s: Given, t: Given,
+    return_error: bool = False,
+) -> tuple[float, Array, Array, Array]:
+    """L and its gradients in Theta, in b as (M, k), and in t."""
+    if return_error:
+        raise ValueError("return_error is given with biases; expected networks without")
+    outer_b = None if b is None else _weights("b", b, len(np.atleast_1d(np.asarray(b))))
+    if not isinstance(W, Target):
+        rows = _matrix("W", W)
+        if a is None and outer_b is not None:
+            a = np.ones((len(rows), outer_b.shape[1]))
+        W = Target(rows, a, s)
+    elif a is not None or s is not None:
+        raise ValueError("a or s is given beside a Target; expected both inside, Target(W, a, s)")
+    source, k = W.nodes, W.nodes.weights.shape[1]
+    if not isinstance(source, _Biased):
+        rows = np.asarray(W.rows, dtype=np.float64)  # a target by moments may hold float32
+        source = _biased("W", rows, "s", None, source.weights * len(rows))
+    theta = _matrix("Theta", Theta, source.rows.shape[1])
+    outer_b = np.ones((len(theta), k)) if b is None else _weights("b", b, len(theta))
+    if outer_b is None or outer_b.shape[1] != k:
+        found = 0 if outer_b is None else outer_b.shape[1]
+        raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
+    probe = _biased("Theta", theta, "t", t, outer_b)
+    own, cross = _biased_sums(probe, probe), _biased_sums(source, probe)
+    by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
+    value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
+    return max(value, 0.0), by_theta, by_b / len(theta), by_t
 
 
 # ---- second derivatives --------------------------------------------------------------------------
@@ -936,8 +1395,161 @@ def _row_sums(left: Array, right: Array) -> Array:
     return np.einsum("ij,ij->i", left, right)[:, None]
 
 
-def _expanded(_W: ArrayLike, _a: Given) -> tuple[_Nodes, float, float]:
-    raise ValueError("expand is True; expected False for an activation that is not homogeneous")
+# ---- the energy of very many nodes ---------------------------------------------------------------
+
+BLOCK = 1 << 20  # numbers of W in float64 at a time
+# h_m errs by up to UNSURE max(r / MIDDLE, 1)^GROWTH sqrt(S + FLOOR), S by as much of S + FLOOR.
+UNSURE, MIDDLE, GROWTH, FLOOR = 1e-13, 16.0, 0, 1.0
+
+
+def _hermite(r: Array) -> tuple[Array, Array, Array]:
+    """h_m(r) = E σ(r Z) He_m(Z) / sqrt(m!), m = 0, 1, 2, for r > 0.
+
+    UNSURE is 4 times the worst error of these and of S(r) = E σ(r Z)² = K°(r², r², r²) that was
+    measured at 43 lengths, from 2e-58 to 1e+01; it is not proved.
+    """
+    from scipy.special import erfc
+
+    x0 = np.sqrt(2)
+    x1 = 1/np.sqrt(np.pi)
+    x2 = (2101401974710961/4000000000000000)*r
+    x3 = r**2
+    x4 = np.exp((1/2)*x3)*erfc((1/2)*r*x0)
+    x5 = (8790496704236883909170257921223/10000000000000000000000000000000)*x4
+    zeroth: Array = x0*x1*x2 + x5 - 8790496704236883909170257921223/10000000000000000000000000000000
+    first: Array = r*x5 + x2
+    second: Array = -3536991767459481409170257921223/10000000000000000000000000000000*r*x1 + (8790496704236883909170257921223/20000000000000000000000000000000)*x0*x3*x4
+    return zeroth, first, second
+
+
+class _Orders(NamedTuple):
+    """What the lengths of the rows tell, arrays of (n,) but for the first."""
+
+    exact: Array  # (3, n), h_0, h_1 and h_2; 0 but for h_0 where a row is 0
+    doubt: Array  # how far each of them may be off
+    least: Array  # bounds of Σ_{m>=3} h_m(r)²
+    most: Array
+
+
+def _streamed(W: ArrayLike, a: Given) -> _Nodes:
+    """The nodes of W, which stays where it is if it is an array of float32 or float64."""
+    rows = np.asarray(W) if isinstance(W, np.ndarray) else _matrix("W", W)
+    if rows.dtype not in (np.float32, np.float64) or rows.ndim != 2 or rows.size == 0:
+        rows = _matrix("W", rows)
+    weights = _weights("a", a, len(rows))
+    weights = np.ones((len(rows), 1)) if weights is None else weights
+    variances = np.empty(len(rows))
+    for some in _blocks(rows):
+        X = np.asarray(rows[some], dtype=np.float64)
+        variances[some] = np.einsum("ij,ij->i", X, X)
+    if not np.isfinite(variances).all():
+        _require_finite("W", rows)
+    _require_range("W", variances)
+    if rows[variances < 1e-120].any():
+        raise ValueError("W has a row that is not 0 and shorter than 1e-60; expected expand=False")
+    return _Nodes(rows, variances, weights / len(rows))
+
+
+def _blocks(rows: Array) -> list[slice]:
+    n, d = rows.shape
+    size = max(BLOCK // d, 1)
+    return [slice(i, min(i + size, n)) for i in range(0, n, size)]
+
+
+def _orders(variances: Array, spread: float) -> _Orders:
+    """The h_m and what remains, for variances that are off by spread times themselves.
+
+    Twice the first-order effect of that is taken: of S it is measured by a chord, and
+    r h_m' = m h_m + sqrt((m + 1) (m + 2)) h_{m+2} is at most 4 sqrt(S).
+    """
+    S, above, below = (_second_moment(variances * (1.0 + x)) for x in (0.0, 2.0**-16, -(2.0**-16)))
+    r = np.sqrt(variances)
+    unsure = UNSURE * np.maximum(r / MIDDLE, 1.0) ** GROWTH
+    slack = unsure * (S + FLOOR) + 2.0**16 * spread * np.abs(above - below)
+    doubt = unsure * np.sqrt(S + FLOOR) + 4.0 * spread * np.sqrt(S + slack)
+    exact = np.array(_hermite(np.maximum(r, 1e-60)))
+    zero = variances == 0.0
+    exact[:, zero] = [[0.0], [0.0], [0.0]]
+    S[zero] = exact[0, zero] ** 2
+    rest = S - np.sum(exact**2, axis=0)
+    slack += doubt * (2.0 * np.sum(np.abs(exact), axis=0) + 3.0 * doubt) + 2.0**-50 * S
+    return _Orders(exact, doubt, np.maximum(rest - slack, 0.0), np.maximum(rest, 0.0) + slack)
+
+
+def _second_moment(variances: Array) -> Array:
+    """S = E σ(X)², not negative."""
+    return np.maximum(_kernel(variances, variances, np.sqrt(variances) ** 2), 0.0)
+
+
+def _expanded(W: ArrayLike, a: Given) -> tuple[_Nodes, float, float]:
+    """The nodes, ΣΣ <a_i, a_j> K(w_i, w_j) and a bound of its error, in O(N d²) time.
+
+    K(w_i, w_j) = Σ_m h_m(r_i) h_m(r_j) ρ_ij^m. The orders 0, 1, 2 of all pairs are square norms of
+    Σ α_i h_m(r_i) u_i^m with α_i = a_i / N, u_i = w_i / r_i. Of the others the diagonal is
+    Σ |α_i|² T_i², T(r)² = Σ_{m>=3} h_m(r)², and off it |R_ij| <= T_i T_j ρ_ij², whose weighted sum
+    is |Σ |α_i| T_i u_i u_i'|² without its diagonal. All of R sums up to no negative number.
+    """
+    nodes = _streamed(W, a)
+    with np.errstate(over="ignore", invalid="ignore"):
+        energy, error = _enclosed(nodes)
+    if not np.isfinite(error):
+        raise ValueError("W or a is so large that the energy overflows; expected smaller entries")
+    return nodes, energy, error
+
+
+def _enclosed(nodes: _Nodes) -> tuple[float, float]:
+    """The energy and the bound of its error."""
+    n, d = nodes.rows.shape
+    orders = _orders(nodes.variances, (d + 4) * 2.0**-53)
+    size = np.sqrt(np.sum(nodes.weights**2, axis=1))
+    rest = np.sqrt(orders.most)
+    norms, outer = _norms(nodes, orders.exact, size * rest)
+    mass = np.append(np.sum(size * np.abs(orders.exact), axis=1), np.sum(size * rest))
+    # A sum of n terms errs by n 2^-53 of the sum of their moduli, in whatever order; the rest of
+    # the count is for the lengths, the products and the norms, and all is taken twice.
+    blocks = len(_blocks(nodes.rows))
+    steps = n // blocks + blocks + 4 * d + nodes.weights.shape[1] + 32
+    unit = 2.0**-52 * steps
+    doubt = float(np.sum(size * orders.doubt))
+    off = doubt + unit * (mass[:3] + doubt)
+    rounding = float(np.sum(off * (2.0 * mass[:3] + off)))
+    square = size * size
+    most, least = float(np.sum(square * orders.most)), float(np.sum(square * orders.least))
+    apart = most - float(np.sum((square * orders.most)[nodes.variances == 0.0]))
+    rounding += (n + 8) * 2.0**-51 * most
+    pairs = max(outer - apart, 0.0) + 2.0 * unit * float(mass[3]) ** 2
+    low, high = max(least - pairs, 0.0), most + pairs
+    kept = float(np.sum(norms))
+    rounding += 2.0**-50 * (kept + high) + unit * kept
+    return kept + 0.5 * (low + high), 0.5 * (high - low) + rounding + 1e-300
+
+
+def _norms(nodes: _Nodes, exact: Array, rest: Array) -> tuple[Array, float]:
+    """|Σ α_i h_m(r_i) u_i^m|² of m = 0, 1, 2, and |Σ rest_i u_i u_i'|²."""
+    d, k = nodes.rows.shape[1], nodes.weights.shape[1]
+    zeroth, first, second = np.zeros(k), np.zeros((k, d)), np.zeros((k + 1, d, d))
+    r = np.sqrt(nodes.variances)
+    inverse = np.divide(1.0, r, out=np.zeros_like(r), where=r > 0.0)
+    for some in _blocks(nodes.rows):
+        U = nodes.rows[some] * inverse[some, None]
+        share = nodes.weights[some].T
+        zeroth += share @ exact[0, some]
+        first += (share * exact[1, some]) @ U
+        second[0] += _gram(rest[some], U)
+        for total, column in zip(second[1:], share * exact[2, some], strict=True):
+            total += _gram(column, U)
+    squares = np.sum(second**2, axis=2).sum(axis=1)
+    return np.array([np.sum(zeroth**2), np.sum(first**2), np.sum(squares[1:])]), float(squares[0])
+
+
+def _gram(column: Array, U: Array) -> ArrayLike:
+    """Σ column_i u_i u_i', in half of the time where no two signs differ."""
+    if not column.any():
+        return 0.0
+    if column.min() < 0.0 < column.max():
+        return (column[:, None] * U).T @ U
+    root = np.sqrt(np.abs(column))[:, None] * U
+    return np.copysign(1.0, column.sum()) * (root.T @ root)
 
 
 # ---- rounding errors -----------------------------------------------------------------------------

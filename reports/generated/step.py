@@ -338,10 +338,11 @@ class Target:
     expand=False: summed over all pairs in tiles, which takes O(N² d) time; energy_error is 0.0,
     rounding apart. W, a and s are copied.
     expand=True: enclosed by means of moments in O(N d²) time and O(N + k d²) memory; energy_error
-    is a rigorous bound, rounding included. W is not copied if it is an array or memory map of
-    float32 or float64 (whose rows are zero or of lengths within 2^±400): leave it unchanged then.
-    Raises ValueError as loss does, and for biases or an activation that is not homogeneous where
-    expand is True.
+    is a rigorous bound, rounding included (that of functions of σ as it was measured). W is not
+    copied if it is an array or memory map of float32 or float64 (whose rows are zero or of lengths
+    within 2^±400): leave it unchanged then.
+    Raises ValueError as loss does, and where expand is True for biases, for an activation whose
+    moments have no closed form and, if it is not homogeneous, for rows but 0 shorter than 1e-60.
     """
 
     def __init__(
