@@ -389,6 +389,7 @@ def _multiplied_out(expr: sympy.Expr) -> sympy.Expr:
 # Functions that the generated module defines: rounding must not leave their domains.
 _ARCSIN, _SQRT, _RECIPROCAL = map(sympy.Function, ("_arcsin", "_sqrt", "_reciprocal"))
 CORRELATED, RESIDUAL = map(sympy.Function, ("_correlated", "_residual"))
+NDTR = sympy.Function("ndtr")  # SciPy's Φ, which keeps its digits in the left tail
 
 
 def statements(results: Mapping[str, sympy.Expr], shaped: sympy.Symbol | None = None) -> list[str]:
@@ -426,9 +427,8 @@ def _guarded(expr: sympy.Expr) -> sympy.Expr:
 
 def _printed(expr: sympy.Expr) -> str:
     text = str(NumPyPrinter({"allow_unknown_functions": True}).doprint(expr))
-    known = {f.__name__ for f in (_ARCSIN, _SQRT, _RECIPROCAL, CORRELATED, RESIDUAL)} | set(
-        _known_functions_numpy
-    )
+    defined = (_ARCSIN, _SQRT, _RECIPROCAL, CORRELATED, RESIDUAL, NDTR)
+    known = {f.__name__ for f in defined} | set(_known_functions_numpy)
     known |= {"erf", "erfc", "BivariateNormalCDF"}
     unknown = {type(f).__name__ for f in expr.atoms(sympy.Function)} - known
     if unknown:

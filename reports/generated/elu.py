@@ -51,7 +51,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erf, erfc, erfcx
+from scipy.special import erf, erfcx, ndtr
 
 __all__ = [
     "Target",
@@ -130,16 +130,35 @@ def _threads() -> int:
 # ---- K° and its derivatives ----------------------------------------------------------------------
 
 
+def _reciprocal(x: Array) -> Array:
+    """1/x, and 0 where x is 0."""
+    return np.divide(1.0, x, out=np.zeros_like(x), where=x != 0.0)
+
+
+def _sqrt(x: Array) -> Array:
+    """Square root of what may round below 0."""
+    return np.sqrt(np.maximum(x, 0.0))
+
+
 def _arcsin(x: Array) -> Array:
     """Arcsine of what may round beyond ±1."""
     return np.arcsin(np.clip(x, -1.0, 1.0))
 
 
-def _polar(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Lengths and their difference; the correlation ρ, 1 - ρ and 1 + ρ, kept above 0."""
-    ru, rv = (np.maximum(np.sqrt(q), 1e-60) for q in (qu, qv))
-    rho = np.clip(c / ru / rv, -1.0, 1.0)
-    return ru, rv, rv - ru, rho, np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)
+def _correlated(c: Array, bound: Array, root: Array) -> Array:
+    """The correlation c/bound, ±1 where root says so."""
+    return np.where(root > 0.0, np.clip(c / bound, -1.0, 1.0), np.sign(c))
+
+
+def _residual(h: Array, k: Array, rho: Array) -> Array:
+    """(k - ρ h)/sqrt(1 - ρ²), whose numerator does not cancel for h near ±k and ρ near ±1.
+
+    Where ρ = ±1 it is ±1e8, where Φ has come to its end, or 0.
+    """
+    top = np.where(rho > 0.0, k - h + (1.0 - rho) * h, k + h - (1.0 + rho) * h)
+    ends = 1e8 * np.sign(top)
+    bottom = np.sqrt((1.0 - rho) * (1.0 + rho))
+    return np.divide(top, bottom, out=ends, where=bottom > 0.0)
 
 
 def bivariate_normal_cdf(h: ArrayLike, k: ArrayLike, r: ArrayLike) -> Array:
@@ -279,159 +298,245 @@ def _legendre_rule(n: int) -> tuple[Array, Array]:
 
 
 def _kernel(qu: Array, qv: Array, c: Array) -> Array:
-    ru, rv, gap, rho, below, above = _polar(qu, qv, c)
-    x0 = rho*ru
-    x1 = rv*x0
-    x2 = (1/2)/np.pi
-    x3 = x2*_arcsin(rho)
-    x4 = np.sqrt(2)
-    x5 = (1/4)*x4/np.sqrt(np.pi)
-    x6 = ru*x5
-    x7 = rv*x5
-    x8 = np.sqrt(above)*np.sqrt(below)
-    x9 = ru**2
-    x10 = (1/2)*x9
-    x11 = np.exp(x10)
-    x12 = x11*bivariate_normal_cdf(-ru, -x0, rho)
-    x13 = (1/2)*rv**2
-    x14 = np.exp(x13)
-    x15 = x14*bivariate_normal_cdf(-rv, -rho*rv, rho)
-    x16 = (1/2)*x4
-    x17 = ru*x16
-    x18 = (1/2)*x1
-    x19 = rv*x16
-    x20 = above*below
-    K: Array = ru*rv*x2*x8 - x1*x12 - x1*x15 + x1*x3 + (1/4)*x1 + x11*x18*erfc(x17) - x12 + x14*x18*erfc(x19) - x15 + x3 + x6*np.exp(x13*x20)*erfc(x19*x8) - x6 + x7*np.exp(x10*x20)*erfc(x17*x8) - x7 + np.exp((1/2)*above*(2*gap*ru + 2*x9) + (1/2)*gap**2)*bivariate_normal_cdf(-above*ru - gap, -above*rv + gap, rho) + 1/4
+    qu, qv = np.maximum(qu, 1e-120), np.maximum(qv, 1e-120)
+    bound = np.sqrt(qu) * np.sqrt(qv)
+    root = np.sqrt((bound - c) * (bound + c))
+    sx_0 = np.sqrt(qu)
+    sy_1 = np.sqrt(qv)
+    rho_2 = _correlated(c, sx_0*sy_1, root)
+    cov_3 = rho_2*sx_0*sy_1
+    my_4 = -sy_1**2
+    weight_5 = np.exp(-1/2*my_4)
+    k_6 = my_4*_reciprocal(sy_1)
+    moment_7 = ndtr(k_6)
+    h_8 = cov_3*_reciprocal(sx_0)
+    k_9 = my_4*_reciprocal(sy_1)
+    moment_10 = bivariate_normal_cdf(h_8, k_9, -rho_2)
+    z_11 = _residual(h_8, k_9, -rho_2)
+    density_14 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)*np.exp(-1/2*h_8**2)/np.sqrt(np.pi)
+    line_15 = ndtr(z_11)
+    z_16 = _residual(k_9, h_8, -rho_2)
+    density_19 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)*np.exp(-1/2*k_9**2)/np.sqrt(np.pi)
+    line_20 = ndtr(z_16)
+    moment_21 = -cov_3*density_19*line_20 + cov_3*moment_10 + density_14*line_15*sx_0**2
+    mx_22 = -cov_3 - sx_0**2
+    my_23 = -cov_3 - sy_1**2
+    weight_24 = np.exp(-1/2*mx_22 - 1/2*my_23)
+    h_25 = mx_22*_reciprocal(sx_0)
+    k_26 = my_23*_reciprocal(sy_1)
+    moment_27 = bivariate_normal_cdf(h_25, k_26, rho_2)
+    moment_28 = ndtr(0)
+    density_30 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)/np.sqrt(np.pi)
+    moment_31 = density_30*sy_1**2
+    moment_32 = ndtr(0)
+    density_34 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)/np.sqrt(np.pi)
+    moment_35 = density_34*sx_0**2
+    moment_36 = (1/2)*_arcsin(rho_2)/np.pi + 1/4
+    z_37 = _residual(0, 0, rho_2)
+    spread_38 = sy_1*_sqrt((1 - rho_2)*(rho_2 + 1))
+    density_39 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)/np.sqrt(np.pi)
+    line_40 = ndtr(z_37)
+    z_41 = _residual(0, 0, rho_2)
+    density_43 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)/np.sqrt(np.pi)
+    line_44 = ndtr(z_41)
+    moment_45 = cov_3*density_39*line_40 + density_43*line_44*sy_1**2
+    line_46 = (1/2)*np.sqrt(2)*spread_38*np.exp(-1/2*z_37**2)/np.sqrt(np.pi)
+    moment_47 = cov_3*moment_36 + density_39*line_46*sx_0**2
+    moment_48 = cov_3*density_43*line_44 + density_39*line_40*sx_0**2
+    mx_49 = -sx_0**2
+    weight_50 = np.exp(-1/2*mx_49)
+    h_51 = mx_49*_reciprocal(sx_0)
+    moment_52 = ndtr(h_51)
+    h_53 = mx_49*_reciprocal(sx_0)
+    k_54 = cov_3*_reciprocal(sy_1)
+    moment_55 = bivariate_normal_cdf(h_53, k_54, -rho_2)
+    z_56 = _residual(h_53, k_54, -rho_2)
+    density_59 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)*np.exp(-1/2*h_53**2)/np.sqrt(np.pi)
+    line_60 = ndtr(z_56)
+    z_61 = _residual(k_54, h_53, -rho_2)
+    density_64 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)*np.exp(-1/2*k_54**2)/np.sqrt(np.pi)
+    line_65 = ndtr(z_61)
+    moment_66 = -cov_3*density_59*line_60 + cov_3*moment_55 + density_64*line_65*sy_1**2
+    K: Array = moment_10*weight_5 + moment_21*weight_5 + moment_27*weight_24 - moment_28 - moment_31 - moment_32 - moment_35 + moment_36 + moment_45 + moment_47 + moment_48 - moment_52*weight_50 + moment_55*weight_50 + moment_66*weight_50 - moment_7*weight_5 + 1
     return K
 
 
 def _kernel_and_slopes(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Array]:
-    ru, rv, gap, rho, below, above = _polar(qu, qv, c)
-    x0 = ru**2
-    x1 = (1/2)*x0
-    x2 = np.exp(x1)
-    x3 = -ru
-    x4 = rho*ru
-    x5 = x2*bivariate_normal_cdf(x3, -x4, rho)
-    x6 = (1/2)*rv**2
-    x7 = np.exp(x6)
-    x8 = -rv
-    x9 = rho*rv
-    x10 = x7*bivariate_normal_cdf(x8, -x9, rho)
-    x11 = np.sqrt(2)
-    x12 = x11/np.sqrt(np.pi)
-    x13 = (1/4)*x12
-    x14 = ru*x13
-    x15 = rv*x13
-    x16 = rv*x4
-    x17 = (1/4)*x16
-    x18 = (1/2)/np.pi
-    x19 = x18*_arcsin(rho)
-    x20 = (1/2)*x11
-    x21 = ru*x20
-    x22 = (1/2)*x16
-    x23 = rv*x20
-    x24 = x7*erfc(x23)
-    x25 = np.sqrt(above)*np.sqrt(below)
-    x26 = above*below
-    x27 = np.exp(x26*x6)*erfc(x23*x25)
-    x28 = above*ru
-    x29 = np.exp((1/2)*above*(2*gap*ru + 2*x0) + (1/2)*gap**2)*bivariate_normal_cdf(-gap - x28, -above*rv + gap, rho)
-    x30 = x19 + x29 + 1/4
-    x31 = -rho
-    x32 = (1/8)*x12
-    x33 = (1/2)*x10
-    x34 = (1/2)*x29/rv
-    K: Array = ru*rv*x18*x25 - x10*x16 - x10 + x14*x27 - x14 + x15*np.exp(x1*x26)*erfc(x21*x25) - x15 + x16*x19 - x16*x5 + x17 + x2*x22*erfc(x21) + x22*x24 + x30 - x5
-    by_c: Array = x2*bivariate_normal_cdf(x3, x4, x31) + x30 + x7*bivariate_normal_cdf(x8, x9, x31)
-    by_qv: Array = gap*x34 + ru*x27*x32 - x16*x33 + x17*x24 + x28*x34 - x32*x4 - x33 - x34*x4
+    qu, qv = np.maximum(qu, 1e-120), np.maximum(qv, 1e-120)
+    bound = np.sqrt(qu) * np.sqrt(qv)
+    root = np.sqrt((bound - c) * (bound + c))
+    root = np.where(bound - np.abs(c) <= 2.0**-50 * bound, 0.0, root)  # parallel but for rounding
+    sx_0 = np.sqrt(qu)
+    sy_1 = np.sqrt(qv)
+    rho_2 = _correlated(c, sx_0*sy_1, root)
+    cov_3 = rho_2*sx_0*sy_1
+    my_4 = -sy_1**2
+    weight_5 = np.exp(-1/2*my_4)
+    k_6 = my_4*_reciprocal(sy_1)
+    moment_7 = ndtr(k_6)
+    h_8 = cov_3*_reciprocal(sx_0)
+    k_9 = my_4*_reciprocal(sy_1)
+    moment_10 = bivariate_normal_cdf(h_8, k_9, -rho_2)
+    z_11 = _residual(h_8, k_9, -rho_2)
+    density_14 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)*np.exp(-1/2*h_8**2)/np.sqrt(np.pi)
+    line_15 = ndtr(z_11)
+    z_16 = _residual(k_9, h_8, -rho_2)
+    density_19 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)*np.exp(-1/2*k_9**2)/np.sqrt(np.pi)
+    line_20 = ndtr(z_16)
+    moment_21 = -cov_3*density_19*line_20 + cov_3*moment_10 + density_14*line_15*sx_0**2
+    mx_22 = -cov_3 - sx_0**2
+    my_23 = -cov_3 - sy_1**2
+    weight_24 = np.exp(-1/2*mx_22 - 1/2*my_23)
+    h_25 = mx_22*_reciprocal(sx_0)
+    k_26 = my_23*_reciprocal(sy_1)
+    moment_27 = bivariate_normal_cdf(h_25, k_26, rho_2)
+    moment_28 = ndtr(0)
+    density_30 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)/np.sqrt(np.pi)
+    moment_31 = density_30*sy_1**2
+    moment_32 = ndtr(0)
+    density_34 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)/np.sqrt(np.pi)
+    moment_35 = density_34*sx_0**2
+    moment_36 = (1/2)*_arcsin(rho_2)/np.pi + 1/4
+    z_37 = _residual(0, 0, rho_2)
+    spread_38 = sy_1*_sqrt((1 - rho_2)*(rho_2 + 1))
+    density_39 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)/np.sqrt(np.pi)
+    line_40 = ndtr(z_37)
+    z_41 = _residual(0, 0, rho_2)
+    density_43 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)/np.sqrt(np.pi)
+    line_44 = ndtr(z_41)
+    moment_45 = cov_3*density_39*line_40 + density_43*line_44*sy_1**2
+    line_46 = (1/2)*np.sqrt(2)*spread_38*np.exp(-1/2*z_37**2)/np.sqrt(np.pi)
+    moment_47 = cov_3*moment_36 + density_39*line_46*sx_0**2
+    moment_48 = cov_3*density_43*line_44 + density_39*line_40*sx_0**2
+    mx_49 = -sx_0**2
+    weight_50 = np.exp(-1/2*mx_49)
+    h_51 = mx_49*_reciprocal(sx_0)
+    moment_52 = ndtr(h_51)
+    h_53 = mx_49*_reciprocal(sx_0)
+    k_54 = cov_3*_reciprocal(sy_1)
+    moment_55 = bivariate_normal_cdf(h_53, k_54, -rho_2)
+    z_56 = _residual(h_53, k_54, -rho_2)
+    density_59 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)*np.exp(-1/2*h_53**2)/np.sqrt(np.pi)
+    line_60 = ndtr(z_56)
+    z_61 = _residual(k_54, h_53, -rho_2)
+    density_64 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)*np.exp(-1/2*k_54**2)/np.sqrt(np.pi)
+    line_65 = ndtr(z_61)
+    moment_66 = -cov_3*density_59*line_60 + cov_3*moment_55 + density_64*line_65*sy_1**2
+    x0 = moment_21*weight_5
+    x1 = moment_7*weight_5
+    x2 = moment_10*weight_5
+    x3 = moment_27*weight_24
+    x4 = moment_36 + moment_55*weight_50 + x2 + x3
+    K: Array = -moment_28 - moment_31 - moment_32 - moment_35 + moment_45 + moment_47 + moment_48 - moment_52*weight_50 + moment_66*weight_50 + x0 - x1 + x4 + 1
+    by_c: Array = x4
+    by_qv: Array = (1/2)*x0 - 1/2*x1 + (1/2)*x2 + (1/2)*x3
     return K, by_c, by_qv
 
 
 def _kernel_and_curves(qu: Array, qv: Array, c: Array) -> tuple[Array, Array, Array, Array, Array, Array, Array, Array]:
-    ru, rv, gap, rho, below, above = _polar(qu, qv, c)
-    rho = np.where(np.minimum(below, above) < 2.0**-48, np.sign(rho), rho)
-    below, above = np.maximum(1.0 - rho, 1e-40), np.maximum(1.0 + rho, 1e-40)
-    x0 = ru**2
-    x1 = (1/2)*x0
-    x2 = np.exp(x1)
-    x3 = -ru
-    x4 = rho*ru
-    x5 = x2*bivariate_normal_cdf(x3, -x4, rho)
-    x6 = rv**2
-    x7 = (1/2)*x6
-    x8 = np.exp(x7)
-    x9 = -rv
-    x10 = rho*rv
-    x11 = x8*bivariate_normal_cdf(-x10, x9, rho)
-    x12 = np.sqrt(2)
-    x13 = 1/np.sqrt(np.pi)
-    x14 = x12*x13
-    x15 = (1/4)*x14
-    x16 = ru*x15
-    x17 = rv*x15
-    x18 = rv*x4
-    x19 = (1/4)*x18
-    x20 = (1/2)/np.pi
-    x21 = x20*_arcsin(rho)
-    x22 = (1/2)*x12
-    x23 = ru*x22
-    x24 = erfc(x23)
-    x25 = rv*x22
-    x26 = x8*erfc(x25)
-    x27 = (1/2)*x26
-    x28 = np.sqrt(above)*np.sqrt(below)
-    x29 = ru*x20*x28
-    x30 = x25*x28
-    x31 = erfc(x30)
-    x32 = above*below
-    x33 = np.exp(x32*x7)
-    x34 = x16*x33
-    x35 = erfc(x23*x28)
-    x36 = np.exp(x1*x32)
-    x37 = x35*x36
-    x38 = above*ru
-    x39 = gap + x38
-    x40 = bivariate_normal_cdf(-x39, -above*rv + gap, rho)
-    x41 = (1/2)*gap**2
-    x42 = 2*gap
-    x43 = (1/2)*above
-    x44 = np.exp(x41 + x43*(ru*x42 + 2*x0))
-    x45 = x40*x44
-    x46 = x21 + x45 + 1/4
-    x47 = -rho
-    x48 = bivariate_normal_cdf(x3, x4, x47)
-    x49 = bivariate_normal_cdf(x10, x9, x47)
-    x50 = x49*x8
-    x51 = (1/8)*x14
-    x52 = (1/2)*x5
-    x53 = ru**(-1.0)
-    x54 = np.exp(x41 + x43*(-rv*x42 + 2*x6))
-    x55 = x40*x53*x54
-    x56 = gap*x55
-    x57 = (1/2)*x11
-    x58 = x31*x33
-    x59 = rv**(-1.0)
-    x60 = x45*x59
-    x61 = gap*x60
-    x62 = x38*x60
-    x63 = x15*x59
-    x64 = -x63
-    x65 = x15*x53
-    x66 = x15*x4
-    x67 = x6**(-1.0)
-    x68 = erf(x30)
-    x69 = x33*x68
-    x70 = x15*x37*x67
-    x71 = rho**2*x34*x68
-    K: Array = rv*x29 - x11*x18 - x11 - x16 + x17*x37 - x17 + (1/2)*x18*x2*x24 + x18*x21 + x18*x27 - x18*x5 + x19 + x31*x34 + x46 - x5
-    by_c: Array = x2*x48 + x46 + x50
-    by_qu: Array = (1/2)*above*rv*x40*x53*x54 + (1/4)*rho*ru*rv*x2*x24 + (1/8)*rv*x12*x13*x35*x36 - x10*x51 - 1/2*x10*x55 - x18*x52 - x52 - 1/2*x56
-    by_qv: Array = ru*x51*x58 - x18*x57 + x19*x26 - x4*x51 - 1/2*x4*x60 - x57 + (1/2)*x61 + (1/2)*x62
-    A: Array = x45
-    B: Array = -x37*x63 + x50 + x61 + x62 + x64
-    turned: Array = above*rv*x40*x53*x54 + x2*x48 - x56 - x58*x65 - x65
-    G: Array = (1/4)*above*rho*ru*x12*x13*x33*x67*x68 - below*x15*x38*x69 + (1/4)*gap*rho*x12*x13*x33*x67*x68 - gap*x70 + rho*ru*rv*x49*x8 + 2*rho*ru*x49*x59*x8 - rho*x63*x69 + (1/4)*ru*x12*x13*x33 - x27 - x29*x59 - x38*x70 + x39**2*x40*x44*x67 + x49*x8 - x64 - x66*x67 - x66 - x67*x71 - x71
+    qu, qv = np.maximum(qu, 1e-120), np.maximum(qv, 1e-120)
+    bound = np.sqrt(qu) * np.sqrt(qv)
+    root = np.sqrt((bound - c) * (bound + c))
+    root = np.where(bound - np.abs(c) <= 2.0**-50 * bound, 0.0, root)  # parallel but for rounding
+    sx_0 = np.sqrt(qu)
+    sy_1 = np.sqrt(qv)
+    rho_2 = _correlated(c, sx_0*sy_1, root)
+    cov_3 = rho_2*sx_0*sy_1
+    my_4 = -sy_1**2
+    weight_5 = np.exp(-1/2*my_4)
+    k_6 = my_4*_reciprocal(sy_1)
+    moment_7 = ndtr(k_6)
+    h_8 = cov_3*_reciprocal(sx_0)
+    k_9 = my_4*_reciprocal(sy_1)
+    moment_10 = bivariate_normal_cdf(h_8, k_9, -rho_2)
+    z_11 = _residual(h_8, k_9, -rho_2)
+    spread_12 = sy_1*_sqrt((1 - rho_2)*(rho_2 + 1))
+    mean_13 = h_8*rho_2*sy_1 + my_4
+    density_14 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)*np.exp(-1/2*h_8**2)/np.sqrt(np.pi)
+    line_15 = ndtr(z_11)
+    z_16 = _residual(k_9, h_8, -rho_2)
+    density_19 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)*np.exp(-1/2*k_9**2)/np.sqrt(np.pi)
+    line_20 = ndtr(z_16)
+    moment_21 = -cov_3*density_19*line_20 + cov_3*moment_10 + density_14*line_15*sx_0**2
+    mx_22 = -cov_3 - sx_0**2
+    my_23 = -cov_3 - sy_1**2
+    weight_24 = np.exp(-1/2*mx_22 - 1/2*my_23)
+    h_25 = mx_22*_reciprocal(sx_0)
+    k_26 = my_23*_reciprocal(sy_1)
+    moment_27 = bivariate_normal_cdf(h_25, k_26, rho_2)
+    moment_28 = ndtr(0)
+    density_30 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)/np.sqrt(np.pi)
+    moment_31 = density_30*sy_1**2
+    moment_32 = ndtr(0)
+    density_34 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)/np.sqrt(np.pi)
+    moment_35 = density_34*sx_0**2
+    moment_36 = (1/2)*_arcsin(rho_2)/np.pi + 1/4
+    z_37 = _residual(0, 0, rho_2)
+    spread_38 = sy_1*_sqrt((1 - rho_2)*(rho_2 + 1))
+    density_39 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)/np.sqrt(np.pi)
+    line_40 = ndtr(z_37)
+    z_41 = _residual(0, 0, rho_2)
+    density_43 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)/np.sqrt(np.pi)
+    line_44 = ndtr(z_41)
+    moment_45 = cov_3*density_39*line_40 + density_43*line_44*sy_1**2
+    line_46 = (1/2)*np.sqrt(2)*spread_38*np.exp(-1/2*z_37**2)/np.sqrt(np.pi)
+    moment_47 = cov_3*moment_36 + density_39*line_46*sx_0**2
+    moment_48 = cov_3*density_43*line_44 + density_39*line_40*sx_0**2
+    mx_49 = -sx_0**2
+    weight_50 = np.exp(-1/2*mx_49)
+    h_51 = mx_49*_reciprocal(sx_0)
+    moment_52 = ndtr(h_51)
+    h_53 = mx_49*_reciprocal(sx_0)
+    k_54 = cov_3*_reciprocal(sy_1)
+    moment_55 = bivariate_normal_cdf(h_53, k_54, -rho_2)
+    z_56 = _residual(h_53, k_54, -rho_2)
+    density_59 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)*np.exp(-1/2*h_53**2)/np.sqrt(np.pi)
+    line_60 = ndtr(z_56)
+    z_61 = _residual(k_54, h_53, -rho_2)
+    density_64 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)*np.exp(-1/2*k_54**2)/np.sqrt(np.pi)
+    line_65 = ndtr(z_61)
+    moment_66 = -cov_3*density_59*line_60 + cov_3*moment_55 + density_64*line_65*sy_1**2
+    z_67 = _residual(h_25, k_26, rho_2)
+    spread_68 = sy_1*_sqrt((1 - rho_2)*(rho_2 + 1))
+    mean_69 = -h_25*rho_2*sy_1 + my_23
+    density_70 = (1/2)*np.sqrt(2)*_reciprocal(sx_0)*np.exp(-1/2*h_25**2)/np.sqrt(np.pi)
+    line_71 = ndtr(z_67)
+    z_72 = _residual(k_26, h_25, rho_2)
+    density_75 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)*np.exp(-1/2*k_26**2)/np.sqrt(np.pi)
+    line_76 = ndtr(z_72)
+    moment_77 = cov_3*density_70*line_71 + density_75*line_76*sy_1**2 + moment_27*my_23
+    moment_78 = -cov_3*density_14*line_15 + density_19*line_20*sy_1**2 + moment_10*my_4
+    moment_79 = cov_3*density_75*line_76 + density_70*line_71*sx_0**2 + moment_27*mx_22
+    moment_80 = -cov_3*density_64*line_65 + density_59*line_60*sx_0**2 + moment_55*mx_49
+    density_83 = (1/2)*np.sqrt(2)*_reciprocal(sy_1)*np.exp(-1/2*k_6**2)/np.sqrt(np.pi)
+    moment_84 = density_83*sy_1**2 + moment_7*my_4
+    moment_85 = moment_7*sy_1**2 + moment_84*my_4
+    line_86 = line_15*mean_13 + (1/2)*np.sqrt(2)*spread_12*np.exp(-1/2*z_11**2)/np.sqrt(np.pi)
+    moment_87 = -cov_3*density_14*line_86 + moment_10*sy_1**2 + moment_78*my_4
+    line_88 = line_15*spread_12**2 + line_86*mean_13
+    moment_89 = -2*cov_3*moment_78 + cov_3*moment_87 + density_14*line_88*sx_0**2
+    line_90 = line_71*mean_69 + (1/2)*np.sqrt(2)*spread_68*np.exp(-1/2*z_67**2)/np.sqrt(np.pi)
+    moment_91 = cov_3*density_70*line_90 + moment_27*sy_1**2 + moment_77*my_23
+    x0 = moment_66*weight_50
+    x1 = moment_52*weight_50
+    x2 = moment_55*weight_50
+    x3 = moment_10*weight_5
+    x4 = moment_27*weight_24
+    x5 = x3 + x4
+    x6 = moment_36 + x2 + x5
+    x7 = moment_21*weight_5
+    x8 = moment_7*weight_5
+    x9 = x7 - x8
+    x10 = (1/2)*x4
+    x11 = _reciprocal(qv)
+    K: Array = -moment_28 - moment_31 - moment_32 - moment_35 + moment_45 + moment_47 + moment_48 + x0 - x1 + x6 + x9 + 1
+    by_c: Array = x6
+    by_qu: Array = (1/2)*x0 - 1/2*x1 + x10 + (1/2)*x2
+    by_qv: Array = x10 + (1/2)*x3 + (1/2)*x7 - 1/2*x8
+    A: Array = x4
+    B: Array = x11*(-moment_77*weight_24 - moment_78*weight_5)
+    turned: Array = (-moment_79*weight_24 - moment_80*weight_50)*_reciprocal(qu)
+    G: Array = x11*(x11*(-moment_85*weight_5 + moment_87*weight_5 + moment_89*weight_5 + moment_91*weight_24) - x5 - x9)
     return K, by_c, by_qu, by_qv, A, B, turned, G
 
 
@@ -1518,7 +1623,7 @@ def _roundings(source: _Nodes, probe: _Nodes) -> int:
     return columns + probe.weights.size + 24
 
 
-KERNEL_ERROR = 1e-14  # of K°, in units of what _sum_error says; measured
+KERNEL_ERROR = 1e-15  # of K°, in units of what _sum_error says; measured
 
 
 def _sum_error(source: _Nodes, probe: _Nodes, slack: int) -> float:

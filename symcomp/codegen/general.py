@@ -83,7 +83,7 @@ def general_source(ker: DualKernel) -> str:
 
 
 def _scipy(functions: str) -> str:
-    names = [name for name in ("erf", "erfc", "erfcx") if f"{name}(" in functions]
+    names = [name for name in ("erf", "erfc", "erfcx", "ndtr") if f"{name}(" in functions]
     return f"from scipy.special import {', '.join(names)}\n"
 
 
@@ -136,7 +136,7 @@ def _of_lengths(ker: DualKernel) -> str:
     f = ker.left.form
     assert f is not None  # the kernel has a closed form
     slope = f.derivative()
-    weighted = any(t.start is not None and t.alpha != 0 for t in f.terms)
+    weighted = any(t.start is not None and (t.alpha, t.beta) != (0, 0) for t in f.terms)
     if (weighted or slope.diracs) and not any(t.soft or t.beta.has(sympy.I) for t in f.terms):
         return _of_tilts(Shifted(), f)
     if slope.diracs:

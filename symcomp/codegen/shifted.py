@@ -7,6 +7,7 @@ Y > t down to Φ₂(h, k; ρ), with Φ((k - ρh)/sqrt(1 - ρ²)) at the edge X =
 h, k, ρ, s_x and s_y as they are rounded, so that their roundings are those of the arguments.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -15,8 +16,9 @@ import sympy
 from symcomp.antiderivatives import C
 from symcomp.codegen.tilted import ROOT, times_x
 from symcomp.expectations import QU, QV
-from symcomp.printing import CORRELATED, RESIDUAL
-from symcomp.special import BivariateNormalCDF, normal_cdf
+from symcomp.parsing import X
+from symcomp.printing import CORRELATED, NDTR, RESIDUAL
+from symcomp.special import BivariateNormalCDF
 from symcomp.terms import Dirac, Form, Term
 
 __all__ = ["Shifted"]
@@ -62,13 +64,15 @@ class Shifted:
 
     def _mean(self, f: Form, g: Form) -> sympy.Expr:
         """E f(X) g(Y)."""
-        parts = [self._of_terms(s, t) for s, t in product(f.terms, g.terms)]
+        parts = [self._of_terms(s, t) for s, t in product(_sided(f), _sided(g))]
         parts += [self._of_dirac(d, g, turned=False) for d in f.diracs]
         parts += [self._of_dirac(d, Form(f.terms), turned=True) for d in g.diracs]
         return sympy.Add(*parts)
 
-    def _of_terms(self, s: Term, t: Term) -> sympy.Expr:
-        pair = _Pair(self, (s.alpha, t.alpha, s.beta, t.beta), (s.start, t.start))
+    def _of_terms(self, left: "_Sided", right: "_Sided") -> sympy.Expr:
+        s, t = left.term, right.term
+        weights = (s.alpha, t.alpha, s.beta, t.beta)
+        pair = _Pair(self, weights, (s.start, t.start), left.sign * right.sign)
         return s.coeff * t.coeff * pair.weight * pair.moment(s.power, t.power)
 
     def _of_dirac(self, d: Dirac, g: Form, turned: bool) -> sympy.Expr:
@@ -87,25 +91,26 @@ class Shifted:
             return total / deviation**2
         h = d.at / deviation
         density = sympy.exp(-(h**2) / 2) / sympy.sqrt(2 * sympy.pi) / deviation
-        parts = [self._alone(d.at, t, turned) for t in g.terms]
+        parts = [self._alone(d.at, t, turned) for t in _sided(g)]
         for e in g.diracs:  # (-d/dy)^n of the density of Y given X = s
             z = -self._away(d.at, e.at, turned)
             bend = sympy.hermite_prob(e.order, z) * _density(z) / spread ** (e.order + 1)
             parts.append(e.coeff * bend)
         return d.coeff * density * sympy.Add(*parts)
 
-    def _alone(self, at: sympy.Expr, t: Term, turned: bool) -> sympy.Expr:
-        """E(t(Y) | X = at), X and Y exchanged if `turned`."""
+    def _alone(self, at: sympy.Expr, sided: "_Sided", turned: bool) -> sympy.Expr:
+        """E(t(±Y) | X = at), X and Y exchanged if `turned`."""
         deviation, spread = self._given(turned)
+        t, sign = sided.term, sided.sign
         size = self._put(("alone", t.alpha, turned), 1 + 2 * t.alpha * spread**2, positive=True)
-        mean = C * at / deviation**2
+        mean = sign * C * at / deviation**2
         moved = (mean + t.beta * spread**2) / size
         weight = (t.beta * mean - t.alpha * mean**2 + t.beta**2 * spread**2 / 2) / size
         z = None
         if t.start is not None:
             pull = (t.beta - 2 * t.alpha * t.start) * spread
-            z = (self._away(at, t.start, turned) + pull) / sympy.sqrt(size)
-        key = ("line", t.alpha, t.beta, t.start, at, turned)
+            z = (self._away(at, t.start, turned, sign) + pull) / sympy.sqrt(size)
+        key = ("line", t.alpha, t.beta, t.start, sign, at, turned)
         scale = spread / sympy.sqrt(size)
         factor = t.coeff * sympy.exp(weight) / sympy.sqrt(size)
         return factor * self.line(t.power, key, moved, scale, t.start, z)
@@ -116,11 +121,11 @@ class Shifted:
         deviation = self._put(("r", turned), sympy.sqrt(q), positive=True)
         return deviation, self._put(("spread", turned), ROOT / deviation)
 
-    def _away(self, s: sympy.Expr, t: sympy.Expr, turned: bool) -> sympy.Expr:
-        """(E(Y | X = s) - t) over the deviation of Y given X."""
+    def _away(self, s: sympy.Expr, t: sympy.Expr, turned: bool, sign: int = 1) -> sympy.Expr:
+        """(E(±Y | X = s) - t) over the deviation of Y given X."""
         ru, rv = self._given(turned)[0], self._given(not turned)[0]
         rho = self._put(("rho",), CORRELATED(C, ru * rv, ROOT))
-        return self._put(("z", s, t, turned), RESIDUAL(-s / ru, -t / rv, rho))
+        return self._put(("z", s, t, turned, sign), RESIDUAL(-s / ru, -t / rv, sign * rho))
 
     def line(
         self,
@@ -133,7 +138,7 @@ class Shifted:
     ) -> sympy.Expr:
         """E Y^n over Y > start, where z = (mean - start)/scale; over all Y without a start."""
         if n == 0:
-            return sympy.S.One if z is None else self._put((*key, 0), normal_cdf(z))
+            return sympy.S.One if z is None else self._put((*key, 0), NDTR(z))
         if (*key, n) in self.known:
             return self.known[*key, n]
         total = mean * self.line(n - 1, key, mean, scale, start, z)
@@ -142,6 +147,39 @@ class Shifted:
         if start is not None:
             total += start ** (n - 1) * scale * _density(z)
         return self._put((*key, n), total)
+
+
+@dataclass(frozen=True)
+class _Sided:
+    """term(sign · x)."""
+
+    term: Term
+    sign: int
+
+
+def _sided(f: Form) -> list[_Sided]:
+    """The terms of f, mirrored where an exponential would only grow on its side to be cancelled."""
+    groups: dict[tuple[sympy.Expr, sympy.Expr], list[Term]] = defaultdict(list)
+    for t in f.terms:
+        groups[t.alpha, t.beta].append(t)
+    found = []
+    for (alpha, beta), terms in groups.items():
+        beyond = sympy.expand(sympy.Add(*(t.coeff * X**t.power for t in terms)))
+        whole = any(t.start is None for t in terms)
+        left = alpha == 0 and beyond == 0 and (whole or beta.is_positive)
+        found += (
+            [_mirrored(t) for t in terms if t.start is not None]
+            if left
+            else [_Sided(t, 1) for t in terms]
+        )
+    return found
+
+
+def _mirrored(t: Term) -> _Sided:
+    """- x^n exp(beta x) where x < start, which with the whole line's is that where x > start."""
+    assert t.start is not None
+    coeff = -((-1) ** t.power) * t.coeff
+    return _Sided(replace(t, coeff=coeff, beta=-t.beta, start=-t.start), -1)
 
 
 def _density(z: sympy.Expr) -> sympy.Expr:
@@ -156,20 +194,23 @@ class _Pair:
         of: Shifted,
         weights: tuple[sympy.Expr, sympy.Expr, sympy.Expr, sympy.Expr],
         starts: tuple[sympy.Expr | None, sympy.Expr | None],
+        sign: int,
     ) -> None:
-        self.of, self.starts, self.key = of, starts, (*weights, *starts)
+        self.of, self.starts, self.key = of, starts, (*weights, *starts, sign)
         a, b, beta, gamma = weights
         D, plane = ROOT**2, (a, b)
         size = of._put(("size", *plane), 1 + 2 * a * QU + 2 * b * QV + 4 * a * b * D, positive=True)
         self.sx = of._put(("sx", *plane), sympy.sqrt((QU + 2 * b * D) / size), positive=True)
         self.sy = of._put(("sy", *plane), sympy.sqrt((QV + 2 * a * D) / size), positive=True)
-        self.rho = of._put(("rho", *plane), CORRELATED(C / size, self.sx * self.sy, ROOT))
-        self.cov = of._put(("cov", *plane), self.rho * self.sx * self.sy)
+        rho = of._put(("rho", *plane), CORRELATED(C / size, self.sx * self.sy, ROOT))
+        self.rho = sign * rho
+        self.cov = sign * of._put(("cov", *plane), rho * self.sx * self.sy)
         mx, my = self.sx**2 * beta + self.cov * gamma, self.cov * beta + self.sy**2 * gamma
-        self.mx, self.my = of._put(("mx", *weights), mx), of._put(("my", *weights), my)
+        tilt = (*weights, sign)
+        self.mx, self.my = of._put(("mx", *tilt), mx), of._put(("my", *tilt), my)
         exponent = (beta * self.mx + gamma * self.my) / 2
         weight = sympy.exp(exponent) / sympy.sqrt(size)
-        self.weight = of._put(("weight", *weights), weight, positive=True)
+        self.weight = of._put(("weight", *tilt), weight, positive=True)
         s, t = starts
         self.h = None if s is None else of._put(("h", *self.key), (self.mx - s) / self.sx)
         self.k = None if t is None else of._put(("k", *self.key), (self.my - t) / self.sy)
@@ -197,7 +238,7 @@ class _Pair:
     def _share(self) -> sympy.Expr:
         if self.h is None or self.k is None:
             z = self.k if self.h is None else self.h
-            return sympy.S.One if z is None else normal_cdf(z)
+            return sympy.S.One if z is None else NDTR(z)
         return BivariateNormalCDF(self.h, self.k, self.rho)
 
     def _edge(self, i: int, j: int, turned: bool) -> sympy.Expr:
