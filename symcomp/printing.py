@@ -228,7 +228,7 @@ class Formula:
         """
         if self.form is not ARCCOS or set(self.parts) != {ROOT, ANGLE}:
             return None
-        with mpmath.workdps(DIGITS):
+        with mpmath.workdps(self.digits):
             grid = [mpf(i) / 16 for i in range(1, 48)]
             losing = [psi for psi in grid if self.cancellation(psi) > _WORST]
             switch = max(losing) + mpf(1) / 16
@@ -272,13 +272,13 @@ def formulas(*functions: Angular) -> tuple[Formula, ...] | None:
     None where one of them is not a sum of the terms of `Formula`.
     """
     scores: list[tuple[mpf, tuple[Formula, ...]]] = []
-    with mpmath.workdps(DIGITS):
-        grid = [mpmath.pi * (2 * i + 1) / 128 for i in range(64)]
-        for form in (ARCSIN, ARCCOS):
-            found = [Formula.of(f, form) for f in functions]
-            fitting = tuple(f for f in found if f is not None)
-            if len(fitting) < len(found):
-                return None
+    for form in (ARCSIN, ARCCOS):
+        found = [Formula.of(f, form) for f in functions]
+        fitting = tuple(f for f in found if f is not None)
+        if len(fitting) < len(found):
+            return None
+        with mpmath.workdps(max(f.digits for f in fitting)):
+            grid = [mpmath.pi * (2 * i + 1) / 128 for i in range(64)]
             losses = [mpmath.log(f.cancellation(psi)) for f in fitting[:2] for psi in grid]
             scores.append((sum(losses), fitting))
     return min(scores, key=lambda score: score[0])[1]
