@@ -239,7 +239,11 @@ def _orders(variances: Array, spread: float) -> _Orders:
 
 def _second_moment(variances: Array) -> Array:
     """S = E σ(X)², not negative."""
-    return np.maximum(_kernel(variances, variances, np.sqrt(variances) ** 2), 0.0)
+    S = np.empty(len(variances))
+    for i in range(0, len(S), TILE):
+        v = variances[i : i + TILE]
+        S[i : i + TILE] = np.maximum(_kernel(v, v, np.sqrt(v) ** 2), 0.0)
+    return S
 
 
 def _expanded(W: ArrayLike, a: Given) -> tuple[_Nodes, float, float]:
@@ -268,8 +272,8 @@ def _enclosed(nodes: _Nodes) -> tuple[float, float]:
     mass = np.append(np.sum(size * np.abs(orders.exact), axis=1), np.sum(size * rest))
     # A sum of n terms errs by n 2^-53 of the sum of their moduli, in whatever order; the rest of
     # the count is for the lengths, the products and the norms, and all is taken twice.
-    blocks = len(_blocks(nodes.rows))
-    steps = n // blocks + blocks + 4 * d + nodes.weights.shape[1] + 32
+    blocks = _blocks(nodes.rows)
+    steps = blocks[0].stop + len(blocks) + 4 * d + nodes.weights.shape[1] + 32
     unit = 2.0**-52 * steps
     doubt = float(np.sum(size * orders.doubt))
     off = doubt + unit * (mass[:3] + doubt)
