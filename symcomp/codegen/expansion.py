@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
@@ -26,7 +26,7 @@ from symcomp.terms import form
 __all__ = ["expansion_source"]
 
 _ORTHANT = "bivariate_normal_cdf"
-_PLAIN = "import numpy as np\nfrom numpy.typing import NDArray\n\nArray = NDArray[np.float64]\n"
+_IMPORTS = "import numpy as np\nfrom numpy.typing import NDArray\n\nArray = NDArray[np.float64]\n"
 
 MIDDLE = 16.0  # the length from which on errors may grow
 
@@ -35,7 +35,7 @@ def expansion_source(ker: DualKernel, draft: ModuleType, largest: float) -> str:
     """`Target(W, a, expand=True)` for the general engine, which draft holds.
 
     largest: a bound of |row|². Where K° converges for some lengths alone, or the h_m or E σ(X)²
-    have no closed form, expansion is refused.
+    have no short closed form, expansion is refused.
     """
     found = None if ker.domain else _closed_forms(ker)
     if found is None:
@@ -45,19 +45,14 @@ def expansion_source(ker: DualKernel, draft: ModuleType, largest: float) -> str:
     new = [name for name in called if not hasattr(draft, name)]
     if _ORTHANT in new:
         return skeletons.NO_EXPANSION
-    guards = "".join(skeletons.GUARDS[name] for name in new)
-    text = "import numpy as np\n\n\ndef of_lengths(r):\n    " + indented(code)
-    made = executed("moments", text)
-    helpers = executed("guards", _PLAIN + "".join(skeletons.GUARDS.values()))
-    for name in called:
-        setattr(made, name, getattr(draft if name == _ORTHANT else helpers, name))
+    of_lengths = _executed(code, {_ORTHANT: getattr(draft, _ORTHANT, None)})
     lengths = _lengths(largest)
-    points = [p for r in lengths if (p := _measured(r, found, made.of_lengths)) is not None]
+    points = [p for r in lengths if (p := _measured(r, found, of_lengths)) is not None]
     unsure, growth, floor = _stated(points)
     origin = _origin(ker)
     return skeletons.GENERAL_EXPANSION.substitute(
         code=indented(code),
-        guards=guards,
+        guards="".join(skeletons.GUARDS[name] for name in new),
         unsure=unsure,
         growth=growth,
         floor=floor,
@@ -110,6 +105,15 @@ def _code(exprs: tuple[sympy.Expr, ...]) -> list[str]:
     if imports:
         code.insert(0, f"from scipy.special import {', '.join(imports)}\n")
     return code
+
+
+def _executed(code: list[str], helpers: Mapping[str, Any]) -> Callable[..., Sequence[Any]]:
+    """The function of an array of lengths that these statements make."""
+    text = _IMPORTS + "".join(skeletons.GUARDS.values())
+    made = executed("moments", f"{text}\n\ndef of_lengths(r: Array):\n    {indented(code)}\n")
+    vars(made).update(helpers)
+    function: Callable[..., Sequence[Any]] = made.of_lengths
+    return function
 
 
 def _lengths(largest: float) -> list[float]:

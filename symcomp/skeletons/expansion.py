@@ -317,6 +317,6 @@ NO_EXPANSION = """
 
 def _expanded(_W: ArrayLike, _a: Given) -> tuple[_Nodes, float, float]:
     raise ValueError(
-        "expand is True; expected False for an activation whose moments have no closed form"
+        "expand is True; expected False for an activation whose moments have no short closed form"
     )
 """
