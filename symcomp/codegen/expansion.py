@@ -2,9 +2,11 @@
 
 import math
 import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import flint
 import numpy as np
@@ -23,6 +25,9 @@ from symcomp.terms import form
 
 __all__ = ["expansion_source"]
 
+_ORTHANT = "bivariate_normal_cdf"
+_IMPORTS = "import numpy as np\nfrom numpy.typing import NDArray\n\nArray = NDArray[np.float64]\n"
+
 MIDDLE = 16.0  # the length from which on errors may grow
 
 
@@ -30,23 +35,29 @@ def expansion_source(ker: DualKernel, draft: ModuleType, largest: float) -> str:
     """`Target(W, a, expand=True)` for the general engine, which draft holds.
 
     largest: a bound of |row|². Where K° converges for some lengths alone, or the h_m or E σ(X)²
-    have no closed form, expansion is refused.
+    have no short closed form, expansion is refused.
     """
     found = None if ker.domain else _closed_forms(ker)
     if found is None:
         return skeletons.NO_EXPANSION
-    code = _code(found[:3])
-    if any(f"{name}(" in line for name in skeletons.GUARDS for line in code):
-        return skeletons.NO_EXPANSION  # a root or quotient that may have none
+    code = _code(found)
+    called = [name for name in (*skeletons.GUARDS, _ORTHANT) if any(name in line for line in code)]
+    new = [name for name in called if not hasattr(draft, name)]
+    if _ORTHANT in new:
+        return skeletons.NO_EXPANSION
+    of_lengths = _executed(code, {_ORTHANT: getattr(draft, _ORTHANT, None)})
     lengths = _lengths(largest)
-    points = [point for r in lengths if (point := _measured(r, found, draft, code)) is not None]
+    points = [p for r in lengths if (p := _measured(r, found, of_lengths)) is not None]
     unsure, growth, floor = _stated(points)
+    origin = _origin(ker)
     return skeletons.GENERAL_EXPANSION.substitute(
         code=indented(code),
+        guards="".join(skeletons.GUARDS[name] for name in new),
         unsure=unsure,
         growth=growth,
         floor=floor,
-        origin=repr(_origin(ker)),
+        origin=repr(origin),
+        at_zero=repr(origin * origin),
         middle=MIDDLE,
         points=len(points),
         shortest=f"{points[0].length:.0e}",
@@ -87,13 +98,22 @@ def _origin(ker: DualKernel) -> float:
 def _code(exprs: tuple[sympy.Expr, ...]) -> list[str]:
     """Statements for an array of lengths r."""
     r = sympy.Symbol("r", positive=True)
-    names = ("zeroth", "first", "second")
+    names = ("zeroth", "first", "second", "square")
     printed = (small(in_lengths(e, QU, QV, C)).xreplace({RU: r}) for e in exprs)
     code = statements(dict(zip(names, printed, strict=True)), r)
     imports = [n for n in ("erf", "erfc") if any(re.search(rf"\b{n}\(", line) for line in code)]
     if imports:
         code.insert(0, f"from scipy.special import {', '.join(imports)}\n")
     return code
+
+
+def _executed(code: list[str], helpers: Mapping[str, Any]) -> Callable[..., Sequence[Any]]:
+    """The function of an array of lengths that these statements make."""
+    text = _IMPORTS + "".join(skeletons.GUARDS.values())
+    made = executed("moments", f"{text}\n\ndef of_lengths(r: Array):\n    {indented(code)}\n")
+    vars(made).update(helpers)
+    function: Callable[..., Sequence[Any]] = made.of_lengths
+    return function
 
 
 def _lengths(largest: float) -> list[float]:
@@ -114,17 +134,16 @@ class _Point:
 
 
 def _measured(
-    r: float, exprs: tuple[sympy.Expr, ...], draft: ModuleType, code: list[str]
+    r: float, exprs: tuple[sympy.Expr, ...], of_lengths: Callable[..., Sequence[Any]]
 ) -> _Point | None:
     """Against balls; None where S is so small or large that floats do not hold it."""
-    q, v = exact(r) ** 2, np.array([r * r])
-    text = "import numpy as np\n\n\ndef hermite(r):\n    " + indented(code)
+    q = exact(r) ** 2
     with flint.ctx.workprec(1000):
         wanted = [ball(expr, {QU: q}) for expr in exprs]
         size = float(wanted[-1])
         if not 1e-150 < size < 1e150:
             return None
-        got = [*executed("hermite", text).hermite(np.array([r])), draft._kernel(v, v, v)]
+        got = of_lengths(np.array([r]))
         errors = [abs(float(w - exact(float(g[0])))) for w, g in zip(wanted, got, strict=True)]
 
     def worst(unit: float) -> float:

@@ -178,13 +178,13 @@ GENERAL_EXPANSION = Template(
 BLOCK = 1 << 20  # numbers of W in float64 at a time
 # h_m errs by up to UNSURE max(r / MIDDLE, 1)^GROWTH sqrt(S + FLOOR), S by as much of S + FLOOR.
 UNSURE, MIDDLE, GROWTH, FLOOR = $unsure, $middle, $growth, $floor
+$guards
 
+def _of_lengths(r: Array) -> tuple[Array, Array, Array, Array]:
+    """h_m(r) = E σ(r Z) He_m(Z) / sqrt(m!), m = 0, 1, 2, and S(r) = E σ(r Z)², for r > 0.
 
-def _hermite(r: Array) -> tuple[Array, Array, Array]:
-    """h_m(r) = E σ(r Z) He_m(Z) / sqrt(m!), m = 0, 1, 2, for r > 0.
-
-    UNSURE is 4 times the worst error of these and of S(r) = E σ(r Z)² = K°(r², r², r²) that was
-    measured at $points lengths, from $shortest to $longest; it is not proved.
+    UNSURE is 4 times the worst error that was measured at $points lengths, from $shortest to
+    $longest; it is not proved.
     """
     $code
 
@@ -223,23 +223,22 @@ def _orders(variances: Array, spread: float) -> _Orders:
     Twice the first-order effect of that is taken: of S it is measured by a chord, and
     r h_m' = m h_m + sqrt((m + 1) (m + 2)) h_{m+2} is at most 4 sqrt(S).
     """
-    S, above, below = (_second_moment(variances * (1.0 + x)) for x in (0.0, 2.0**-16, -(2.0**-16)))
-    r = np.sqrt(variances)
+    zero, r = variances == 0.0, np.maximum(np.sqrt(variances), 1e-60)
+    above, below = (_in_parts(r * (1.0 + x))[3] for x in (2.0**-17, -(2.0**-17)))
+    *orders, S = _in_parts(r)
+    exact, S = np.array(orders), np.where(zero, $at_zero, np.maximum(S, 0.0))
+    exact[:, zero] = [[$origin], [0.0], [0.0]]
     unsure = UNSURE * np.maximum(r / MIDDLE, 1.0) ** GROWTH
     slack = unsure * (S + FLOOR) + 2.0**16 * spread * np.abs(above - below)
     doubt = unsure * np.sqrt(S + FLOOR) + 4.0 * spread * np.sqrt(S + slack)
-    exact = np.array(_hermite(np.maximum(r, 1e-60)))
-    zero = variances == 0.0
-    exact[:, zero] = [[$origin], [0.0], [0.0]]
-    S[zero] = exact[0, zero] ** 2
     rest = S - np.sum(exact**2, axis=0)
     slack += doubt * (2.0 * np.sum(np.abs(exact), axis=0) + 3.0 * doubt) + 2.0**-50 * S
     return _Orders(exact, doubt, np.maximum(rest - slack, 0.0), np.maximum(rest, 0.0) + slack)
 
 
-def _second_moment(variances: Array) -> Array:
-    """S = E σ(X)², not negative."""
-    return np.maximum(_kernel(variances, variances, np.sqrt(variances) ** 2), 0.0)
+def _in_parts(r: Array) -> Array:
+    """The four of `_of_lengths`, (4, n)."""
+    return np.hstack([np.array(_of_lengths(r[i : i + TILE])) for i in range(0, len(r), TILE)])
 
 
 def _expanded(W: ArrayLike, a: Given) -> tuple[_Nodes, float, float]:
@@ -268,8 +267,8 @@ def _enclosed(nodes: _Nodes) -> tuple[float, float]:
     mass = np.append(np.sum(size * np.abs(orders.exact), axis=1), np.sum(size * rest))
     # A sum of n terms errs by n 2^-53 of the sum of their moduli, in whatever order; the rest of
     # the count is for the lengths, the products and the norms, and all is taken twice.
-    blocks = len(_blocks(nodes.rows))
-    steps = n // blocks + blocks + 4 * d + nodes.weights.shape[1] + 32
+    blocks = _blocks(nodes.rows)
+    steps = blocks[0].stop + len(blocks) + 4 * d + nodes.weights.shape[1] + 32
     unit = 2.0**-52 * steps
     doubt = float(np.sum(size * orders.doubt))
     off = doubt + unit * (mass[:3] + doubt)
@@ -318,6 +317,6 @@ NO_EXPANSION = """
 
 def _expanded(_W: ArrayLike, _a: Given) -> tuple[_Nodes, float, float]:
     raise ValueError(
-        "expand is True; expected False for an activation whose moments have no closed form"
+        "expand is True; expected False for an activation whose moments have no short closed form"
     )
 """
