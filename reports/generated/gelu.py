@@ -348,7 +348,8 @@ class Target:
     copied if it is an array or memory map of float32 or float64 (whose rows are zero or of lengths
     within 2^±400): leave it unchanged then.
     Raises ValueError as loss does, and where expand is True for biases, for an activation whose
-    moments have no closed form and, if it is not homogeneous, for rows but 0 shorter than 1e-60.
+    moments have no short closed form and, if it is not homogeneous, for nonzero rows shorter
+    than 1e-60.
     """
 
     def __init__(
@@ -1003,7 +1004,8 @@ def _biased_loss(
         found = 0 if outer_b is None else outer_b.shape[1]
         raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
     probe = _biased("Theta", theta, "t", t, outer_b)
-    own, cross = _biased_sums(probe, probe), _biased_sums(source, probe)
+    own, *parts = _each(_biased_sums, [probe, *_strands(source)], probe)
+    cross = [sum(part) for part in zip(*parts, strict=True)]
     by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
     value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
     return max(value, 0.0), by_theta, by_b / len(theta), by_t
@@ -1091,23 +1093,30 @@ def _row_sums(left: Array, right: Array) -> Array:
 
 BLOCK = 1 << 20  # numbers of W in float64 at a time
 # h_m errs by up to UNSURE max(r / MIDDLE, 1)^GROWTH sqrt(S + FLOOR), S by as much of S + FLOOR.
-UNSURE, MIDDLE, GROWTH, FLOOR = 1e-14, 16.0, 1, 1.0
+UNSURE, MIDDLE, GROWTH, FLOOR = 1e-15, 16.0, 1, 0.0
 
 
-def _hermite(r: Array) -> tuple[Array, Array, Array]:
-    """h_m(r) = E σ(r Z) He_m(Z) / sqrt(m!), m = 0, 1, 2, for r > 0.
+def _of_lengths(r: Array) -> tuple[Array, Array, Array, Array]:
+    """h_m(r) = E σ(r Z) He_m(Z) / sqrt(m!), m = 0, 1, 2, and S(r) = E σ(r Z)², for r > 0.
 
-    UNSURE is 4 times the worst error of these and of S(r) = E σ(r Z)² = K°(r², r², r²) that was
-    measured at 58 lengths, from 2e-58 to 3e+11; it is not proved.
+    UNSURE is 4 times the worst error that was measured at 58 lengths, from 2e-58 to
+    3e+11; it is not proved.
     """
     x0 = 1/np.sqrt(np.pi)
     x1 = r**2
     x2 = x1 + 1
-    x3 = x0/x2**(3/2)
-    zeroth: Array = (1/2)*np.sqrt(2)*x0*x1/np.sqrt(x2)
+    x3 = (1/2)*x1
+    x4 = x0/x2**(3/2)
+    x5 = r**4
+    x6 = np.pi*np.sqrt(2*x1 + 1)
+    x7 = 4*x6
+    x8 = (x1*x7 + x7)**(-1.0)
+    x9 = x5*x8
+    zeroth: Array = np.sqrt(2)*x0*x3/np.sqrt(x2)
     first: Array = (1/2)*r
-    second: Array = (1/2)*r**4*x3 + x1*x3
-    return zeroth, first, second
+    second: Array = x1*x4 + (1/2)*x4*x5
+    square: Array = x1*x6*x8 + x3*_arcsin(x1/x2)/np.pi + x6*x9 + 4*x9
+    return zeroth, first, second, square
 
 
 class _Orders(NamedTuple):
@@ -1150,23 +1159,22 @@ def _orders(variances: Array, spread: float) -> _Orders:
     Twice the first-order effect of that is taken: of S it is measured by a chord, and
     r h_m' = m h_m + sqrt((m + 1) (m + 2)) h_{m+2} is at most 4 sqrt(S).
     """
-    S, above, below = (_second_moment(variances * (1.0 + x)) for x in (0.0, 2.0**-16, -(2.0**-16)))
-    r = np.sqrt(variances)
+    zero, r = variances == 0.0, np.maximum(np.sqrt(variances), 1e-60)
+    above, below = (_in_parts(r * (1.0 + x))[3] for x in (2.0**-17, -(2.0**-17)))
+    *orders, S = _in_parts(r)
+    exact, S = np.array(orders), np.where(zero, 0.0, np.maximum(S, 0.0))
+    exact[:, zero] = [[0.0], [0.0], [0.0]]
     unsure = UNSURE * np.maximum(r / MIDDLE, 1.0) ** GROWTH
     slack = unsure * (S + FLOOR) + 2.0**16 * spread * np.abs(above - below)
     doubt = unsure * np.sqrt(S + FLOOR) + 4.0 * spread * np.sqrt(S + slack)
-    exact = np.array(_hermite(np.maximum(r, 1e-60)))
-    zero = variances == 0.0
-    exact[:, zero] = [[0.0], [0.0], [0.0]]
-    S[zero] = exact[0, zero] ** 2
     rest = S - np.sum(exact**2, axis=0)
     slack += doubt * (2.0 * np.sum(np.abs(exact), axis=0) + 3.0 * doubt) + 2.0**-50 * S
     return _Orders(exact, doubt, np.maximum(rest - slack, 0.0), np.maximum(rest, 0.0) + slack)
 
 
-def _second_moment(variances: Array) -> Array:
-    """S = E σ(X)², not negative."""
-    return np.maximum(_kernel(variances, variances, np.sqrt(variances) ** 2), 0.0)
+def _in_parts(r: Array) -> Array:
+    """The four of `_of_lengths`, (4, n)."""
+    return np.hstack([np.array(_of_lengths(r[i : i + TILE])) for i in range(0, len(r), TILE)])
 
 
 def _expanded(W: ArrayLike, a: Given) -> tuple[_Nodes, float, float]:
@@ -1195,8 +1203,8 @@ def _enclosed(nodes: _Nodes) -> tuple[float, float]:
     mass = np.append(np.sum(size * np.abs(orders.exact), axis=1), np.sum(size * rest))
     # A sum of n terms errs by n 2^-53 of the sum of their moduli, in whatever order; the rest of
     # the count is for the lengths, the products and the norms, and all is taken twice.
-    blocks = len(_blocks(nodes.rows))
-    steps = n // blocks + blocks + 4 * d + nodes.weights.shape[1] + 32
+    blocks = _blocks(nodes.rows)
+    steps = blocks[0].stop + len(blocks) + 4 * d + nodes.weights.shape[1] + 32
     unit = 2.0**-52 * steps
     doubt = float(np.sum(size * orders.doubt))
     off = doubt + unit * (mass[:3] + doubt)

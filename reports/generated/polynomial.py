@@ -302,7 +302,8 @@ class Target:
     copied if it is an array or memory map of float32 or float64 (whose rows are zero or of lengths
     within 2^±400): leave it unchanged then.
     Raises ValueError as loss does, and where expand is True for biases, for an activation whose
-    moments have no closed form and, if it is not homogeneous, for rows but 0 shorter than 1e-60.
+    moments have no short closed form and, if it is not homogeneous, for nonzero rows shorter
+    than 1e-60.
     """
 
     def __init__(
@@ -731,7 +732,8 @@ def _biased_loss(
         found = 0 if outer_b is None else outer_b.shape[1]
         raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
     probe = _biased("Theta", theta, "t", t, outer_b)
-    own, cross = _biased_sums(probe, probe), _biased_sums(source, probe)
+    own, *parts = _each(_biased_sums, [probe, *_strands(source)], probe)
+    cross = [sum(part) for part in zip(*parts, strict=True)]
     by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
     value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
     return max(value, 0.0), by_theta, by_b / len(theta), by_t

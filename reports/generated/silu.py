@@ -705,7 +705,8 @@ class Target:
     copied if it is an array or memory map of float32 or float64 (whose rows are zero or of lengths
     within 2^±400): leave it unchanged then.
     Raises ValueError as loss does, and where expand is True for biases, for an activation whose
-    moments have no closed form and, if it is not homogeneous, for rows but 0 shorter than 1e-60.
+    moments have no short closed form and, if it is not homogeneous, for nonzero rows shorter
+    than 1e-60.
     """
 
     def __init__(
@@ -1119,5 +1120,5 @@ def _sum_error(source: _Nodes, probe: _Nodes, slack: int) -> float:
 
 def _expanded(_W: ArrayLike, _a: Given) -> tuple[_Nodes, float, float]:
     raise ValueError(
-        "expand is True; expected False for an activation whose moments have no closed form"
+        "expand is True; expected False for an activation whose moments have no short closed form"
     )

@@ -44,8 +44,16 @@ def stated(kappa: Error, slope: Error, curve: Error) -> str:
     )
 
 
-def measured_errors(draft: ModuleType, *functions: Formula) -> list[Error]:
-    """The errors of κ, κ' and κ'', measured against many digits."""
+_LARGEST = 2**20  # ulp, 1e-10
+
+
+def measured_errors(
+    ker: DualKernel, draft: ModuleType, functions: tuple[Formula, ...]
+) -> list[Error]:
+    """The errors of κ, κ' and κ'', measured against many digits.
+
+    Raises ArgumentError where κ or κ' keeps less than ten digits, as with powers above 11.
+    """
     points = _points()
     t = draft._Tile(*np.empty((6, len(points))))
     t.rho[:], curve = points, np.empty(len(points))
@@ -53,7 +61,13 @@ def measured_errors(draft: ModuleType, *functions: Formula) -> list[Error]:
         call(t)
     draft._curve(t, curve)
     found = zip(functions, (t.kappa, t.slope, curve), strict=True)
-    return [_error(f, points, got) for f, got in found]
+    errors = [_error(f, points, got) for f, got in found]
+    if any(error.ulps > _LARGEST for error in errors[:2]):
+        raise ArgumentError(
+            f"activation: found {ker.left.name}, whose dual kernel comes out within"
+            f" {errors[0].text} and its slope within {errors[1].text}; expected 2^20 ulp at most"
+        )
+    return errors
 
 
 def _error(f: Formula, points: NDArray[np.float64], got: NDArray[np.float64]) -> Error:

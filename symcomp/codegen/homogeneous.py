@@ -32,7 +32,7 @@ def homogeneous_source(ker: DualKernel) -> str | None:
     equations += extra.equations
     header = Header(ker.left, kernel, equations, "from dataclasses import dataclass\n")
     draft = executed("draft", tidy(header.text([]) + engine))
-    kappa, slope, curve = measured_errors(draft, *found)
+    kappa, slope, curve = measured_errors(ker, draft, found)
     curved = any(f.curved for f in found[:2])
     errors = _errors(kappa, steep=found[1].steep)
     body = engine + extra.interface() + extra.source + _hessian(ker.degree, found)

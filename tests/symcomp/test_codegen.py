@@ -747,6 +747,13 @@ def test_rows_too_long_for_orthants_are_refused():
         module("selu").loss([[20.0]], [[1.0]])
 
 
+def test_powers_that_lose_their_digits_are_refused():
+    source = symcomp.generate("relu_power:k=10").source
+    assert "κ within 256 ulp" in source or "κ within 128 ulp" in source
+    with pytest.raises(ArgumentError, match="expected 2\\^20 ulp at most"):
+        symcomp.generate("relu_power:k=12")
+
+
 def test_jumps_beside_soft_thresholds_are_refused():
     with pytest.raises(ArgumentError, match="with jumps beside erf, sin or cos, expected none"):
         symcomp.generate("Heaviside(x-1)+erf(x)")

@@ -16,7 +16,7 @@ from mpmath import mpf
 
 import symcomp
 from proofs_checks import oracles
-from symcomp.codegen import Generated
+from symcomp.codegen import Generated, shifted
 from symcomp.codegen.tilted import ROOT, Tilted, is_tilted
 from tests.comparison import compare
 from tests.generated import generated, module
@@ -102,11 +102,13 @@ def test_kernel_is_the_integral_of_its_definition(name):
     compare(rows, atol=2e-15, rtol=2e-14, min_points=3)
 
 
-def kernel_errors(name: str, mod: ModuleType) -> list[tuple[object, float]]:
+def kernel_errors(
+    name: str, mod: ModuleType, pairs: tuple[tuple[float, float], ...] = LENGTHS
+) -> list[tuple[object, float]]:
     """Errors of K° in units of sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v)), or of 1."""
     ker = symcomp.dual_kernel(name)
     rows = []
-    for lengths in LENGTHS:
+    for lengths in pairs:
         sizes = [ker.evaluate(r * r, r * r, r * r, digits=30) for r in lengths]
         for angle in (*OBLIQUE, *SMALL, *(np.pi - t for t in SMALL)):
             point = arguments(lengths, angle)
@@ -372,3 +374,50 @@ def test_shifted_modules_stand_zero_and_parallel_rows(name):
     assert np.isfinite(K).all()
     compare([(i, K[i], K.T[i]) for i in np.ndindex(K.shape)], atol=1e-15, min_points=25)
     assert all(np.isfinite(part).all() for part in mod.loss_and_grad(rows, rows[::-1]))
+
+
+# ---- exponentials beside thresholds --------------------------------------------------------------
+
+FALLING = ("elu", "exp(-Abs(x))")
+RNG = np.random.default_rng(7)
+STEEP = "celu:alpha=1/2"
+LONG = ((0.5, 0.5), (3.0, 2.0), (6.0, 1.0), (8.0, 8.0), (12.0, 0.5))
+
+
+@pytest.mark.parametrize("name", FALLING)
+def test_exponentials_are_taken_where_they_fall(name):
+    rows = kernel_errors(name, module(name), LONG)
+    compare([(at, error, 0) for at, error in rows], atol=2e-14, min_points=65)
+
+
+@pytest.mark.parametrize("name", [*FALLING, STEEP])
+def test_gradients_agree_with_those_of_the_engine_for_biases(name):
+    mod = module(name)
+    for long, short in LONG:
+        W, Theta = (r * RNG.uniform(-1, 1, (3, 3)) / 3**0.5 for r in (long, short))
+        value, by_theta, by_b = mod.loss_and_grad(W, Theta)
+        wanted = mod.loss_and_grad(W, Theta, s=np.zeros(3))
+        found = [value, *by_theta.ravel(), *by_b]
+        expected = [wanted[0], *wanted[1].ravel(), *wanted[2]]
+        rows = zip(range(len(found)), found, expected, strict=True)
+        compare(rows, atol=1e-12 * max(map(abs, expected)), rtol=1e-11, min_points=13)
+
+
+def steep_errors(mod: ModuleType) -> list[float]:
+    """Errors of CELU's K° whose exponential has been e^72 where it grows."""
+    ker, point = symcomp.dual_kernel(STEEP), arguments((6.0, 1.0), 1.1)
+    wanted = ker.evaluate(*point, digits=20)
+    return [abs(float(x / wanted) - 1) for x in called(mod._kernel, *point)]
+
+
+def test_a_steep_exponential_is_taken_where_it_falls(monkeypatch):
+    assert steep_errors(module(STEEP)) < [1e-13]
+    monkeypatch.setattr(shifted, "_sided", lambda f: [shifted._Sided(t, 1) for t in f.terms])
+    with np.errstate(all="ignore"):
+        assert not steep_errors(symcomp.generate(STEEP).load())[0] < 1
+
+
+def test_a_tail_of_few_digits_is_noticed():
+    few = symcomp.generate("elu").load()
+    few.ndtr = lambda z: 0.5 + 0.5 * few.erf(z / 2**0.5)
+    assert not max(error for _, error in kernel_errors("elu", few, LONG[4:])) < 1e-6
