@@ -23,8 +23,7 @@ For x ~ N(0, I) and networks that are means over their nodes, f(x) = (1/N) Σ_i 
 
 `loss` is L, (S0) in symcomp's theory, the squares of several outputs added; `simplified` is F,
 (S1), for a target of mean weight μ and E|w|^2 = τ^2. Both are this project's reconstruction.
-Real numbers of any kind, float32 among them, are computed in float64. Long sums over nodes are
-shared among as many threads as BLAS may use, where threadpoolctl is installed.
+Real numbers of any kind, float32 among them, are computed in float64.
 
 Conventions: a zero row has correlation 0 with every row, and its gradient is the mean of its
 one-sided derivatives: σ'(0) is the mean of both slopes. Its second derivatives are such means
@@ -43,13 +42,9 @@ bias are the means of the one-sided ones. Entries and biases stay below 1e60 the
 needed.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise, repeat
-from threading import Lock
-from typing import Any, Literal, NamedTuple, overload
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -79,53 +74,6 @@ def _tiles(sources: int, probes: int) -> Iterator[tuple[slice, slice]]:
     for j in range(0, probes, m):
         for i in range(0, sources, n):
             yield slice(i, min(i + n, sources)), slice(j, min(j + m, probes))
-
-
-# ---- threads -------------------------------------------------------------------------------------
-
-STRANDS = 8  # a sum over many nodes is made of so many, whatever the number of threads
-_limiting = Lock()  # whoever has it may hold BLAS to one thread
-
-
-def _strands(nodes: Any) -> list[Any]:
-    """The network in parts of whole tiles, at most STRANDS of them."""
-    blocks = -(-len(nodes.rows) // (4 * SIDE))
-    ends = [4 * SIDE * (blocks * k // STRANDS) for k in range(STRANDS + 1)]
-    return [nodes.part(slice(i, j)) for i, j in pairwise(ends) if i < j]
-
-
-def _each(function: Callable[[Any, Any], Any], sources: list[Any], probe: Any) -> list[Any]:
-    """function(source, probe) for each of the sources.
-
-    BLAS shares its products among threads, and nothing else. For many pairs of nodes the sources
-    are shared instead, among as many threads, and BLAS is held to one meanwhile.
-    """
-    pairs = sum(len(source.rows) for source in sources) * len(probe.rows)
-    if len(sources) > 2 and pairs > 2 * TILE and _limiting.acquire(blocking=False):
-        try:
-            count = _threads()
-            if count > 1:
-                with _blas().limit(limits=1), ThreadPoolExecutor(count) as pool:
-                    return list(pool.map(function, sources, repeat(probe)))
-        finally:
-            _limiting.release()
-    return [function(source, probe) for source in sources]
-
-
-@cache
-def _blas() -> Any:
-    """What knows and sets the number of BLAS's threads; None if threadpoolctl is not installed."""
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return None
-    return ThreadpoolController().select(user_api="blas")
-
-
-def _threads() -> int:
-    """How many threads BLAS may use, as far as is known."""
-    libraries = _blas().info() if _blas() else []
-    return min((int(library["num_threads"]) for library in libraries), default=1)
 
 
 # ---- κ and κ' ------------------------------------------------------------------------------------
@@ -511,14 +459,9 @@ def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
 
 def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
     """The derivatives of both gradients, as _value_and_grad has them."""
-
-    def tangents(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return _tangents(source, probe, move if source is probe else None, move)
-
-    (own, own_pulls), *parts = _each(tangents, [probe, *_strands(target)], probe)
-    cross, cross_pulls = (sum(part) for part in zip(*parts, strict=True))
     with np.errstate(over="ignore", invalid="ignore"):
+        own, own_pulls = _tangents(probe, probe, move, move)
+        cross, cross_pulls = _tangents(target, probe, None, move)
         by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
     if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
         raise ValueError("Theta has rows so short or long that the second derivative overflows")
@@ -526,8 +469,8 @@ def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array
 
 
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
-    own, *cross = _each(_values, [probe, *_strands(target)], probe)
-    return max(energy + float(np.vdot(probe.weights, own - 2.0 * sum(cross))), 0.0)
+    values = _values(probe, probe) - 2.0 * _values(target, probe)
+    return max(energy + float(np.vdot(probe.weights, values)), 0.0)
 
 
 def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
@@ -537,8 +480,8 @@ def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> flo
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
-    (own, own_pulls), *parts = _each(_values_and_pulls, [probe, *_strands(target)], probe)
-    cross, cross_pulls = (sum(part) for part in zip(*parts, strict=True))
+    own, own_pulls = _values_and_pulls(probe, probe)
+    cross, cross_pulls = _values_and_pulls(target, probe)
     value = energy + float(np.vdot(probe.weights, own - 2.0 * cross))
     return max(value, 0.0), 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
 
@@ -548,9 +491,10 @@ def _energy(nodes: _Nodes) -> float:
     total = 0.0
     for start in range(0, len(nodes.rows), SIDE):
         here = nodes.part(slice(start, start + SIDE))
-        before = _strands(nodes.part(slice(0, start)))
-        own, *others = _each(_values, [here, *before], here)
-        total += float(np.vdot(here.weights, own + 2.0 * sum(others)))
+        total += float(np.vdot(here.weights, _values(here, here)))
+        if start:
+            before = nodes.part(slice(0, start))
+            total += 2.0 * float(np.vdot(here.weights, _values(before, here)))
     return total
 
 
@@ -946,8 +890,7 @@ def _biased_loss(
         found = 0 if outer_b is None else outer_b.shape[1]
         raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
     probe = _biased("Theta", theta, "t", t, outer_b)
-    own, *parts = _each(_biased_sums, [probe, *_strands(source)], probe)
-    cross = [sum(part) for part in zip(*parts, strict=True)]
+    own, cross = _biased_sums(probe, probe), _biased_sums(source, probe)
     by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
     value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
     return max(value, 0.0), by_theta, by_b / len(theta), by_t

@@ -26,7 +26,7 @@ class Header:
 
     def text(self, notes: Sequence[str]) -> str:
         """The docstring with these notes, and the imports."""
-        head = skeletons.HEADER.substitute(
+        return skeletons.HEADER.substitute(
             name=_quoted(self.activation.name),
             version=symcomp.__version__,
             sigma=_quoted(str(self.activation.expr)),
@@ -36,7 +36,6 @@ class Header:
             imports=self.imports,
             scipy=self.scipy,
         )
-        return head + skeletons.THREADS
 
 
 def tidy(source: str) -> str:

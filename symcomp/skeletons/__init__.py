@@ -69,7 +69,6 @@ from symcomp.skeletons.splines import (
     WITHOUT_BIASES,
 )
 from symcomp.skeletons.tabulated import PART, TABULATED, TABULATED_REST
-from symcomp.skeletons.threads import THREADS
 
 __all__ = [
     "ALPHA",
@@ -127,7 +126,6 @@ __all__ = [
     "SPLINE",
     "TABULATED",
     "TABULATED_REST",
-    "THREADS",
     "TURN_ERROR",
     "UNBIASED",
     "WEDGE",

@@ -141,8 +141,7 @@ def _biased_loss(
         found = 0 if outer_b is None else outer_b.shape[1]
         raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
     probe = _biased("Theta", theta, "t", t, outer_b)
-    own, *parts = _each(_biased_sums, [probe, *_strands(source)], probe)
-    cross = [sum(part) for part in zip(*parts, strict=True)]
+    own, cross = _biased_sums(probe, probe), _biased_sums(source, probe)
     by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
     value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
     return max(value, 0.0), by_theta, by_b / len(theta), by_t

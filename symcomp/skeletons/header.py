@@ -22,18 +22,13 @@ $formulas
 
 `loss` is L, (S0) in symcomp's theory, the squares of several outputs added; `simplified` is F,
 (S1), for a target of mean weight μ and E|w|^2 = τ^2. Both are this project's reconstruction.
-Real numbers of any kind, float32 among them, are computed in float64. Long sums over nodes are
-shared among as many threads as BLAS may use, where threadpoolctl is installed.
+Real numbers of any kind, float32 among them, are computed in float64.
 
 $notes
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-${imports}from functools import cache
-from itertools import pairwise, repeat
-from threading import Lock
-from typing import Any, Literal, NamedTuple, overload
+from collections.abc import Iterator
+${imports}from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

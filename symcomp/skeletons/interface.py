@@ -189,14 +189,9 @@ def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
 
 def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
     """The derivatives of both gradients, as _value_and_grad has them."""
-
-    def tangents(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return _tangents(source, probe, move if source is probe else None, move)
-
-    (own, own_pulls), *parts = _each(tangents, [probe, *_strands(target)], probe)
-    cross, cross_pulls = (sum(part) for part in zip(*parts, strict=True))
     with np.errstate(over="ignore", invalid="ignore"):
+        own, own_pulls = _tangents(probe, probe, move, move)
+        cross, cross_pulls = _tangents(target, probe, None, move)
         by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
     if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
         raise ValueError("Theta has rows so short or long that the second derivative overflows")
@@ -204,8 +199,8 @@ def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array
 
 
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
-    own, *cross = _each(_values, [probe, *_strands(target)], probe)
-    return max(energy + float(np.vdot(probe.weights, own - 2.0 * sum(cross))), 0.0)
+    values = _values(probe, probe) - 2.0 * _values(target, probe)
+    return max(energy + float(np.vdot(probe.weights, values)), 0.0)
 
 
 def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
@@ -215,8 +210,8 @@ def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> flo
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
-    (own, own_pulls), *parts = _each(_values_and_pulls, [probe, *_strands(target)], probe)
-    cross, cross_pulls = (sum(part) for part in zip(*parts, strict=True))
+    own, own_pulls = _values_and_pulls(probe, probe)
+    cross, cross_pulls = _values_and_pulls(target, probe)
     value = energy + float(np.vdot(probe.weights, own - 2.0 * cross))
     return max(value, 0.0), 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
 
@@ -226,9 +221,10 @@ def _energy(nodes: _Nodes) -> float:
     total = 0.0
     for start in range(0, len(nodes.rows), SIDE):
         here = nodes.part(slice(start, start + SIDE))
-        before = _strands(nodes.part(slice(0, start)))
-        own, *others = _each(_values, [here, *before], here)
-        total += float(np.vdot(here.weights, own + 2.0 * sum(others)))
+        total += float(np.vdot(here.weights, _values(here, here)))
+        if start:
+            before = nodes.part(slice(0, start))
+            total += 2.0 * float(np.vdot(here.weights, _values(before, here)))
     return total
 
 
