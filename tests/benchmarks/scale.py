@@ -68,8 +68,9 @@ def large(run: Run = LARGE) -> dict[str, float]:
 
 
 _FITS = """\
-Fitted slopes of log time: {}. The products take N·d·M; beside them every pair of nodes has its
-angle, which is what small d show, and every row of the target is read, which is what small M do."""
+Fitted slopes of log time: {}.
+The products take N·d·M; beside them every pair of nodes has its angle, which is what small d show,
+and every row of the target is read, which is what small M do."""
 _LARGE = """\
 ## N = {run.N}, d = {run.d}, M = {run.M}, β = {run.beta}
 
