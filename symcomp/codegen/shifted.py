@@ -14,7 +14,7 @@ from itertools import product
 import sympy
 
 from symcomp.antiderivatives import C
-from symcomp.codegen.tilted import ROOT, times_x
+from symcomp.codegen.tilted import ROOT, by_expectations
 from symcomp.expectations import QU, QV
 from symcomp.parsing import X
 from symcomp.printing import CORRELATED, NDTR, RESIDUAL
@@ -34,21 +34,8 @@ class Shifted:
     known: dict[Key, sympy.Expr] = field(default_factory=dict)
 
     def derivatives(self, f: Form) -> dict[str, sympy.Expr]:
-        """K° = E σ(X) σ(Y) and its derivatives as in `Tilted`."""
-        slope = f.derivative()
-        curve = slope.derivative()
-        along = times_x(curve)
-        by_qv = self._mean(f, curve) / 2
-        return {
-            "K": self._mean(f, f),
-            "by_c": self._mean(slope, slope),
-            "by_qu": self._mean(curve, f) / 2,
-            "by_qv": by_qv,
-            "A": self._mean(curve, curve),
-            "B": self._mean(slope, along) / QV,
-            "turned": self._mean(along, slope) / QU,
-            "G": (self._mean(f, times_x(along)) / QV - 2 * by_qv) / QV,
-        }
+        """K° and its derivatives, as in `by_expectations`."""
+        return by_expectations(self._mean, f)
 
     def _put(self, key: Key, value: sympy.Expr, positive: bool = False) -> sympy.Expr:
         """A symbol for the value, one for each key; numbers and symbols stand for themselves."""

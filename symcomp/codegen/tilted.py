@@ -7,6 +7,7 @@ variables, with root = sqrt(D) and the angle arctan2(c, root sqrt(Δ)), which is
 tilted correlation, no mean below is divided by root unless two Diracs meet.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import product
@@ -17,7 +18,7 @@ from symcomp.antiderivatives import C
 from symcomp.expectations import QU, QV
 from symcomp.terms import Dirac, Form, Term
 
-__all__ = ["ROOT", "Tilted", "is_tilted", "printable", "times_x"]
+__all__ = ["ROOT", "Tilted", "by_expectations", "is_tilted", "printable"]
 
 ROOT = sympy.Symbol("root", nonnegative=True)  # sqrt(q_u q_v - c²)
 
@@ -26,6 +27,28 @@ _VX, _VY, _SPREAD = sympy.symbols("vx vy spread", positive=True)
 _COV, _ANGLE = sympy.symbols("cov angle", real=True)
 _SIZE, _STRETCH = sympy.symbols("size stretch", positive=True)  # Δ, sqrt(Δ)
 _GIVEN_X, _GIVEN_Y = sympy.symbols("given_x given_y", positive=True)  # Var(X | Y), Var(Y | X)
+
+
+def by_expectations(mean: Callable[[Form, Form], sympy.Expr], f: Form) -> dict[str, sympy.Expr]:
+    """K° = E σ(X) σ(Y) and what a module needs of its derivatives; mean(f, g) is E f(X) g(Y).
+
+    ∂K°/∂c = E σ' σ', 2 ∂K°/∂q_v = E σ(X) σ''(Y), A = E σ'' σ'', B = E σ'(X) Y σ''(Y)/q_v and
+    G = E σ(X) (Y²/q_v - 1) σ''(Y)/q_v.
+    """
+    slope = f.derivative()
+    curve = slope.derivative()
+    along = times_x(curve)
+    by_qv = mean(f, curve) / 2
+    return {
+        "K": mean(f, f),
+        "by_c": mean(slope, slope),
+        "by_qu": mean(curve, f) / 2,
+        "by_qv": by_qv,
+        "A": mean(curve, curve),
+        "B": mean(slope, along) / QV,
+        "turned": mean(along, slope) / QU,
+        "G": (mean(f, times_x(along)) / QV - 2 * by_qv) / QV,
+    }
 
 
 def is_tilted(f: Form) -> bool:
@@ -45,26 +68,9 @@ class Tilted:
     alphas: dict[sympy.Expr, int] = field(default_factory=dict)
 
     def derivatives(self, f: Form) -> dict[str, sympy.Expr]:
-        """K° = E σ(X) σ(Y) and what a module needs of its derivatives.
-
-        By Gaussian expectations: ∂K°/∂c = E σ' σ', 2 ∂K°/∂q_v = E σ(X) σ''(Y), A = E σ'' σ'',
-        B = E σ'(X) Y σ''(Y)/q_v and G = E σ(X) (Y²/q_v - 1) σ''(Y)/q_v.
-        """
+        """K° and its derivatives, as in `by_expectations`."""
         self.values |= {_GIVEN_X: ROOT**2 / QV, _GIVEN_Y: ROOT**2 / QU}
-        slope = f.derivative()
-        curve = slope.derivative()
-        along = times_x(curve)
-        by_qv = self._mean(f, curve) / 2
-        return {
-            "K": self._mean(f, f),
-            "by_c": self._mean(slope, slope),
-            "by_qu": self._mean(curve, f) / 2,
-            "by_qv": by_qv,
-            "A": self._mean(curve, curve),
-            "B": self._mean(slope, along) / QV,
-            "turned": self._mean(along, slope) / QU,
-            "G": (self._mean(f, times_x(along)) / QV - 2 * by_qv) / QV,
-        }
+        return by_expectations(self._mean, f)
 
     def _mean(self, f: Form, g: Form) -> sympy.Expr:
         """E f(X) g(Y)."""
