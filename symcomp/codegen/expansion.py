@@ -48,6 +48,8 @@ def expansion_source(ker: DualKernel, draft: ModuleType, largest: float) -> str:
     of_lengths = _executed(code, {_ORTHANT: getattr(draft, _ORTHANT, None)})
     lengths = _lengths(largest)
     points = [p for r in lengths if (p := _measured(r, found, of_lengths)) is not None]
+    if any(math.isinf(p.mixed) for p in points):  # exponentials that ought to cancel overflow
+        return skeletons.NO_EXPANSION
     unsure, growth, floor = _stated(points)
     origin = _origin(ker)
     return skeletons.GENERAL_EXPANSION.substitute(
@@ -143,8 +145,11 @@ def _measured(
         size = float(wanted[-1])
         if not 1e-150 < size < 1e150:
             return None
-        got = of_lengths(np.array([r]))
-        errors = [abs(float(w - exact(float(g[0])))) for w, g in zip(wanted, got, strict=True)]
+        with np.errstate(all="ignore"):
+            got = [float(value[0]) for value in of_lengths(np.array([r]))]
+        if not all(map(math.isfinite, got)):
+            return _Point(r, math.inf, math.inf)
+        errors = [abs(float(w - exact(g))) for w, g in zip(wanted, got, strict=True)]
 
     def worst(unit: float) -> float:
         return max(*(error / math.sqrt(unit) for error in errors[:3]), errors[3] / unit)
