@@ -17,10 +17,11 @@ from proofs_checks.ledger import Outcome
 from proofs_checks.replay import checker
 from proofs_checks.replay import etf as replay_etf
 from proofs_checks.replay import height as replay_height
+from proofs_checks.replay import signs as replay_signs
 from proofs_checks.storage import certificate_folder
 from tests.comparison import compare
 
-MODULES = (checker, replay_etf, replay_height)
+MODULES = (checker, replay_etf, replay_height, replay_signs)
 NAMES = tuple(certificates.SEARCHES)
 
 
