@@ -1,6 +1,7 @@
 """σ as a table of pieces, from which a generated module computes its kernel with biases."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from string import Template
 
@@ -13,27 +14,47 @@ __all__ = ["Pieces"]
 
 Y = sympy.Symbol("y", real=True)  # x - knot
 
+_Threshold = tuple[sympy.Expr, sympy.Expr]  # knot and blur
+
 
 @dataclass(frozen=True)
-class _Piece:
-    """polynomial(y) exp(-alpha y² + beta y) where side y > 0, y = x - knot; side 0: everywhere."""
+class _Place:
+    """Where a piece stands: exp(-alpha y² + beta y) P(side (y + blur Z) > 0), y = x - knot.
+
+    Z is standard normal, so that blur > 0 makes the threshold a soft one, Φ(side y/blur).
+    side = 0: everywhere.
+    """
 
     knot: sympy.Expr
     side: int
+    blur: sympy.Expr
     alpha: sympy.Expr
     beta: sympy.Expr
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """polynomial(y) at a place."""
+
+    place: _Place
     polynomial: sympy.Expr
 
-    def slope(self) -> "_Piece":
-        """The derivative without what the edge leaves."""
-        smooth = (self.beta - 2 * self.alpha * Y) * self.polynomial
-        slope = sympy.expand(sympy.diff(self.polynomial, Y) + smooth)
-        return _Piece(self.knot, self.side, self.alpha, self.beta, slope)
+    def slopes(self) -> list["_Piece"]:
+        """The derivative, but for what a sharp edge leaves."""
+        at = self.place
+        smooth = sympy.diff(self.polynomial, Y) + (at.beta - 2 * at.alpha * Y) * self.polynomial
+        slopes = [_Piece(at, sympy.expand(smooth))]
+        if at.blur != 0:
+            alpha = at.alpha + 1 / (2 * at.blur**2)
+            height = at.side * self.polynomial / (at.blur * sympy.sqrt(2 * sympy.pi))
+            edge = _Place(at.knot, 0, sympy.S.Zero, alpha, at.beta)
+            slopes.append(_Piece(edge, sympy.expand(height)))
+        return slopes
 
     @property
     def jump(self) -> sympy.Expr:
         """What the piece adds to the jump at its knot."""
-        return self.side * self.polynomial.subs(Y, 0)
+        return self.place.side * self.polynomial.subs(Y, 0) if self.place.blur == 0 else 0
 
 
 @dataclass(frozen=True)
@@ -45,9 +66,10 @@ class Pieces:
 
     @staticmethod
     def of(form: Form) -> "Pieces | None":
-        """The pieces of σ; None with erf, or with waves beside thresholds."""
+        """The pieces of σ; None with two thresholds in one term, or with waves beside any."""
         waves = any(t.beta.has(sympy.I) for t in form.terms)
-        if any(t.soft or (waves and t.start is not None) for t in form.terms):
+        most = max((len(t.soft) + (t.start is not None) for t in form.terms), default=0)
+        if most > (0 if waves else 1):
             return None
         groups: dict[tuple[sympy.Expr, sympy.Expr], list[Term]] = defaultdict(list)
         for t in form.terms:
@@ -56,14 +78,16 @@ class Pieces:
 
     def source(self) -> str:
         """The engine for pairs of biased nodes."""
-        slopes = self._slopes
-        curves = [slope.slope() for slope in slopes]
+        slopes, soft = self._slopes, any(p.place.blur != 0 for p in self._edges)
+        curves = [curve for slope in slopes for curve in slope.slopes()]
         number = "complex" if self.waves else "float"
-        rows = [
-            _row(p, (p, slope, curve), self.waves)
-            for p, slope, curve in zip(self.pieces, slopes, curves, strict=True)
-        ]
-        table = Template(skeletons.PIECE).substitute(number=number, pieces="".join(rows))
+        rows = _rows((self.pieces, slopes, curves), self.waves, soft)
+        table = Template(skeletons.PIECE).substitute(
+            number=number,
+            pieces="".join(rows),
+            soft=skeletons.SOFT_FIELD if soft else "",
+            blurred=skeletons.SOFT_TEXT if soft else "",
+        )
         kinks = _kinks(self.pieces, slopes)
         if kinks:
             table += Template(skeletons.KINKS).substitute(kinks=repr(kinks))
@@ -72,31 +96,52 @@ class Pieces:
         text += skeletons.PIECE_PAIRS.substitute(
             real=f"np.real({term})" if self.waves else term,
             kinks=(skeletons.JUMPING if self._jumps else skeletons.KINKED) if kinks else "",
-            finite=skeletons.FINITE if any(p.alpha.is_negative for p in self.pieces) else "",
+            finite=skeletons.FINITE if self._growing else "",
+            moments="_blurred(" if soft else "_piece_moments(",
+            sides="f, g" if soft else "f.side, g.side",
+            skip=skeletons.SKIP if soft else "",
             both=skeletons.BOTH_SIDES if self._sides else "",
             half=skeletons.HALF if self._sides else "",
         )
         if self._sides:
             text += skeletons.RADIAL + skeletons.WEDGE + skeletons.MILLS
-        return text + (skeletons.GIVEN if kinks else "")
+        if soft:
+            text += skeletons.BLURRED
+        if kinks:
+            text += skeletons.GIVEN.substitute(
+                on_line=skeletons.SOFT_LINE if soft else skeletons.SHARP_LINE
+            )
+            text += skeletons.BLURRED_LINE if soft else ""
+        return text
 
     def note(self) -> str:
         """The accuracy, what holds at zero and parallel rows, and the range."""
         degree = max(sympy.degree(p.polynomial, Y) for p in self.pieces)
         text = _ACCURACY.replace("$error", "1e-13" if degree <= 3 else "1e-11")
-        if self._sides:
-            text += _ZERO if self._jumps else _KINKED
+        if self._jumps:
+            text += _ZERO
+        elif self._sides:
+            text += _SHORT + (_KINKED if any(p.place.blur == 0 for p in self._edges) else "") + "."
         needs = "; SciPy is needed" if self._sides else ""
         return f"{text} Entries and biases stay below 1e3 then{needs}."
 
     @property
     def _slopes(self) -> list[_Piece]:
-        return [piece.slope() for piece in self.pieces]
+        return [slope for piece in self.pieces for slope in piece.slopes()]
 
     @property
     def _sides(self) -> bool:
         """Whether there are thresholds."""
-        return any(p.side for p in self.pieces)
+        return bool(self._edges)
+
+    @property
+    def _edges(self) -> list[_Piece]:
+        return [p for p in self.pieces if p.place.side]
+
+    @property
+    def _growing(self) -> bool:
+        """Whether some E σ(X + s)² are infinite."""
+        return any(p.place.alpha.is_negative for p in self.pieces)
 
     @property
     def _jumps(self) -> bool:
@@ -107,10 +152,8 @@ _ACCURACY = (
     " It is a sum over pairs of the PIECES of σ, right to $error sqrt(E σ(X + s)² E σ(Y + t)²) for"
     " rows and biases up to 10, but where pieces cancel to 1e-15 times their own size."
 )
-_KINKED = (
-    " Rows shorter than 1e-60 count as 0 there, and the derivatives at a zero row without bias are"
-    " the means of the one-sided ones."
-)
+_SHORT = " Rows shorter than 1e-60 count as 0 there"
+_KINKED = ", and the derivatives at a zero row without bias are the means of the one-sided ones"
 _ZERO = (
     " The derivatives at a zero row, and the share of parallel rows in them, where they are"
     " infinite, are 0."
@@ -119,21 +162,30 @@ _ZERO = (
 
 def _sided(terms: list[Term]) -> list[_Piece]:
     """Terms with one exponential, on the sides where as little as possible has to cancel."""
-    parts: dict[sympy.Expr | None, sympy.Expr] = defaultdict(lambda: sympy.S.Zero)
+    parts: dict[_Threshold, sympy.Expr] = defaultdict(lambda: sympy.S.Zero)
+    whole = sympy.S.Zero
     for t in terms:
-        parts[t.start] += t.coeff * Y**t.power
-    whole = sympy.expand(parts.pop(None, sympy.S.Zero))
+        factor = t.coeff * Y**t.power
+        for a, b in t.soft:
+            if a.is_negative:  # Φ(a x + b) = 1 - Φ(-a x - b)
+                whole, factor = whole + factor, -factor
+            parts[-b / a, 1 / abs(a)] += factor
+        if t.start is not None:
+            parts[t.start, sympy.S.Zero] += factor
+        elif not t.soft:
+            whole += factor
+    whole = sympy.expand(whole)
     alpha, beta = terms[0].alpha, terms[0].beta
     beyond = sympy.expand(whole + sum(parts.values()))
     grows = alpha == 0 and sympy.re(beta).is_positive
     left = bool(parts) and beyond == 0 and (whole != 0 or grows)
-    pieces = [] if left or whole == 0 else [_Piece(sympy.S.Zero, 0, alpha, beta, whole)]
-    for start, polynomial in parts.items():
-        assert start is not None  # popped above
-        sign = -1 if left else 1
-        moved = polynomial.subs(Y, Y + start) * sympy.exp(beta * start - alpha * start**2)
-        moved = sympy.expand(sign * moved)
-        pieces.append(_Piece(start, sign, alpha, beta - 2 * alpha * start, moved))
+    here = _Place(sympy.S.Zero, 0, sympy.S.Zero, alpha, beta)
+    pieces = [] if left or whole == 0 else [_Piece(here, whole)]
+    sign = -1 if left else 1
+    for (knot, blur), polynomial in parts.items():
+        moved = polynomial.subs(Y, Y + knot) * sympy.exp(beta * knot - alpha * knot**2)
+        place = _Place(knot, sign, blur, alpha, beta - 2 * alpha * knot)
+        pieces.append(_Piece(place, sympy.expand(sign * moved)))
     return pieces
 
 
@@ -142,10 +194,10 @@ def _kinks(
 ) -> tuple[tuple[float, float, float], ...]:
     """The knots where σ or σ' jumps, with both jumps."""
     jumps: dict[sympy.Expr, list[sympy.Expr]] = defaultdict(lambda: [sympy.S.Zero] * 2)
-    for piece, slope in zip(pieces, slopes, strict=True):
-        if piece.side:
-            jump, bend = jumps[piece.knot]
-            jumps[piece.knot] = [jump + piece.jump, bend + slope.jump]
+    for order, parts in enumerate((pieces, slopes)):
+        for part in parts:
+            if part.place.side:
+                jumps[part.place.knot][order] += part.jump
     found = ((float(knot), *map(_exactly, pair)) for knot, pair in jumps.items())
     return tuple((knot, jump, bend) for knot, jump, bend in found if jump or bend)
 
@@ -156,14 +208,24 @@ def _exactly(value: sympy.Expr) -> float:
     return 0.0 if abs(number) < sympy.Float("1e-40", 60) else float(number)
 
 
-def _row(piece: _Piece, parts: tuple[_Piece, ...], waves: bool) -> str:
+def _rows(orders: tuple[Iterable[_Piece], ...], waves: bool, soft: bool) -> list[str]:
+    """The table: for each place the polynomials of σ, σ' and σ''."""
+    table: dict[_Place, list[sympy.Expr]] = defaultdict(lambda: [sympy.S.Zero] * len(orders))
+    for order, pieces in enumerate(orders):
+        for piece in pieces:
+            table[piece.place][order] += piece.polynomial
+    return [_row(place, parts, waves, soft) for place, parts in table.items()]
+
+
+def _row(place: _Place, parts: list[sympy.Expr], waves: bool, soft: bool) -> str:
     """One entry of the table."""
-    numbers = [repr(float(piece.knot)), repr(piece.side), repr(float(piece.alpha))]
-    entries = [*numbers, _number(piece.beta, waves), *(_powers(p.polynomial, waves) for p in parts)]
+    numbers = [repr(float(place.knot)), repr(place.side), repr(float(place.alpha))]
+    numbers += [_number(place.beta, waves), *([repr(float(place.blur))] if soft else [])]
+    entries = [*numbers, *(_powers(sympy.expand(p), waves) for p in parts)]
     line = f"\n    _Piece({', '.join(entries)}),"
     if len(line) <= 100:
         return line
-    lines = [", ".join(entries[:4]), *entries[4:]]
+    lines = [", ".join(numbers), *entries[len(numbers) :]]
     return "\n    _Piece(" + "".join(f"\n        {each}," for each in lines) + "\n    ),"
 
 

@@ -9,6 +9,15 @@ Every module needs NumPy alone, and SciPy where erf or Φ₂ occur.
 """
 
 from symcomp.skeletons.biased import BIASED, HOOKS, SMOOTH_PAIRS, UNBIASED
+from symcomp.skeletons.blurred import (
+    BLURRED,
+    BLURRED_LINE,
+    SHARP_LINE,
+    SKIP,
+    SOFT_FIELD,
+    SOFT_LINE,
+    SOFT_TEXT,
+)
 from symcomp.skeletons.errors import (
     FROM_SLOPE,
     FROM_TURN,
@@ -74,6 +83,8 @@ __all__ = [
     "ALPHA",
     "ANGLES",
     "BIASED",
+    "BLURRED",
+    "BLURRED_LINE",
     "BOTH_SIDES",
     "CURVES_LINE",
     "EXPANSION",
@@ -120,9 +131,14 @@ __all__ = [
     "SERIES",
     "SHARPEN",
     "SHARPEN_IF",
+    "SHARP_LINE",
     "SHORTEST",
+    "SKIP",
     "SMOOTH_PAIRS",
     "SNAP",
+    "SOFT_FIELD",
+    "SOFT_LINE",
+    "SOFT_TEXT",
     "SPLINE",
     "TABULATED",
     "TABULATED_REST",

@@ -11,14 +11,14 @@ from string import Template
 PIECE = '''class _Piece(NamedTuple):
     """Σ_n c_n y^n exp(-alpha y² + beta y), y = x - knot, where side y > 0, everywhere if side = 0.
 
-    The c_n are the numbers of `value` in σ, of `slope` in σ' and of `curve` in σ''.
+    The c_n are the numbers of `value` in σ, of `slope` in σ' and of `curve` in σ''.$blurred
     """
 
     knot: float
     side: int
     alpha: float
     beta: $number
-    value: dict[int, $number]
+$soft    value: dict[int, $number]
     slope: dict[int, $number]
     curve: dict[int, $number]
 
@@ -42,7 +42,7 @@ def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Ar
             (by_t, 1.0, f.value, g.slope),
         )
         powers = sorted({(m, n) for *_, a, b in parts for m in a for n in b})
-        moments = _piece_moments(_tilted(p, f, g, s, t), f.side, g.side, powers)
+$skip        moments = ${moments}_tilted(p, f, g, s, t), $sides, powers)
         for total, factor, a, b in parts:
             for m, n in ((m, n) for m in a for n in b):
                 total += $real
@@ -310,7 +310,7 @@ JUMPING = """\
             by_qv -= 0.5 * both * inverse_v * p.rho
 """
 
-GIVEN = '''
+GIVEN = Template('''
 
 def _mean_given(p: _Pairs, s: Array, t: Array, knot: float, part: str) -> Array:
     """E σ(X + s), or that of the pieces of σ', given that Y + t is at the knot."""
@@ -324,7 +324,8 @@ def _mean_given(p: _Pairs, s: Array, t: Array, knot: float, part: str) -> Array:
             narrow = np.sqrt(1.0 + A)
             peak = (0.5 * a * a + a * z - 0.5 * A * z * z) / (1.0 + A)
             top = max(coefficients)
-            moments = _on_line(f.side, (z + a) / narrow, spread / narrow, peak, -0.5 * z * z, top)
+            mean, spread = (z + a) / narrow, spread / narrow
+            moments = $on_line, mean, spread, peak, -0.5 * z * z, top)
             total += sum(c * moments[n] for n, c in coefficients.items()) / narrow
     return total
-'''
+''')

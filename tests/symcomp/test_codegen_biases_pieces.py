@@ -42,6 +42,21 @@ SIGMAS = {
         (),
     ),
     "exp(-x**2)*Heaviside(x)": (lambda x: mpmath.exp(-x * x) if x > 0 else mpf(0), None, (0,)),
+    "x*normal_cdf(x)+Max(0,x)": (
+        lambda x: x * mpmath.ncdf(x) + ramp(x),
+        lambda x: mpmath.ncdf(x) + x * mpmath.npdf(x) + (x > 0),
+        (0,),
+    ),
+    "x**2*normal_cdf(x)": (
+        lambda x: x * x * mpmath.ncdf(x),
+        lambda x: 2 * x * mpmath.ncdf(x) + x * x * mpmath.npdf(x),
+        (),
+    ),
+    "exp(-x)*(1-erf(1-2*x))+Heaviside(x-1)": (
+        lambda x: mpmath.exp(-x) * mpmath.erfc(1 - 2 * x) + (x > 1),
+        None,
+        (1,),
+    ),
 }
 NAMES = list(SIGMAS)
 QUICK = ["Max(0,x)**2", "gabor", "exp(-x**2)*Heaviside(x)"]
@@ -95,11 +110,15 @@ SUMS = [
     "x**8",
     "Max(0,x)+Heaviside(x-1)",
     "sin(x)+exp(-x**2)",
+    "erf(x)+Max(0,x)",
+    "x*normal_cdf(x)+Abs(x)",
+    "x**3*erf(x)",
+    "exp(-x)*(1-erf(1-2*x))+Heaviside(x-1)",
 ]
 
 
 @pytest.mark.parametrize("name", [*symcomp.activations(), *SUMS])
-def test_every_closed_form_without_erf_takes_biases(name):
+def test_every_shifted_kernel_that_closes_takes_biases(name):
     act = symcomp.activation(name)
     if act.form is None:
         assert name in {"tanh", "sigmoid", "softplus", "silu", "mish", "gelu_tanh"}
@@ -107,8 +126,8 @@ def test_every_closed_form_without_erf_takes_biases(name):
         assert biases(act).supported
 
 
-@pytest.mark.parametrize("name", ["sin(Abs(x))", "x**2*normal_cdf(x)", "erf(x)+Max(0,x)"])
-def test_waves_and_erf_with_thresholds_make_no_pieces(name):
+@pytest.mark.parametrize("name", ["sin(Abs(x))", "sin(x)+erf(x)", "Max(0,x)*erf(x)", "erf(x)**2"])
+def test_waves_beside_thresholds_and_two_in_a_term_make_no_pieces(name):
     act = symcomp.activation(name)
     assert Pieces.of(act.form) is None
     assert not biases(act).supported
@@ -126,7 +145,14 @@ def test_pieces_stand_where_nothing_grows():
 
 
 @pytest.mark.parametrize(
-    "name", ["Max(0,x)**2", "gabor", pytest.param("elu", marks=pytest.mark.slow)]
+    "name",
+    [
+        "Max(0,x)**2",
+        "gabor",
+        "x**2*normal_cdf(x)",
+        pytest.param("elu", marks=pytest.mark.slow),
+        pytest.param("x*normal_cdf(x)+Max(0,x)", marks=pytest.mark.slow),
+    ],
 )
 def test_kernel_is_the_mean_of_the_product(name):
     """Oblique rows, in the plane, to 20 digits."""
@@ -191,11 +217,23 @@ def left(mean: mpf, deviation: mpf) -> mpf:
     return mpmath.exp(mean + deviation**2 / 2) * mass
 
 
+def under_normal(mean: mpf, deviation: mpf, power: int) -> mpf:
+    """E Y^power Φ(Y), power 1 or 2, in closed form."""
+    variance, whole = deviation**2, 1 + deviation**2
+    a = mean / mpmath.sqrt(whole)
+    mass, density = mpmath.ncdf(a), mpmath.npdf(a) / mpmath.sqrt(whole)
+    first = mean * mass + variance * density
+    second = mean * first + variance * (mass + mean / whole * density)
+    return first if power == 1 else second
+
+
 CONDITIONAL = {
     "Max(0,x)**2": lambda m, d: half(m, d, 2),
     "elu": lambda m, d: half(m, d, 1) + left(m, d) - mpmath.ncdf(-m / d),
     "exp(-Abs(x))": lambda m, d: left(m, d) + left(-m, d),
     "relu_power:k=8": lambda m, d: half(m, d, 8),
+    "x*normal_cdf(x)+Max(0,x)": lambda m, d: half(m, d, 1) + under_normal(m, d, 1),
+    "x**2*normal_cdf(x)": lambda m, d: under_normal(m, d, 2),
 }
 
 
@@ -242,7 +280,9 @@ def test_the_header_states_the_accuracy(name, error):
 # ---- gradients -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["gabor", pytest.param("Max(0,x)**2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["gabor", "x**2*normal_cdf(x)", pytest.param("Max(0,x)**2", marks=pytest.mark.slow)]
+)
 def test_the_derivative_in_a_bias_is_a_mean(name):
     """dL/dt = 2 E (σ(Y + t) - σ(X + s)) σ'(Y + t) for one node against one."""
     rows, m = [], engine(name)
@@ -320,6 +360,15 @@ def worst(m: ModuleType, name: str) -> float:
         ("abs_power", "row[0] + other *", "row[0] + 1.5 * other *"),
         ("gabor", "2.0 * p.rho * a * b", "2.02 * p.rho * a * b"),
         ("gabor", "(A * h * mean_u", "(1.01 * A * h * mean_u"),
+        ("x**2*normal_cdf(x)", "X = (free + b * u,", "X = (free + 1.01 * b * u,"),
+        ("x**2*normal_cdf(x)", "((m - 1) * noise[0]", "(m * noise[0]"),
+        ("x**2*normal_cdf(x)", "n * noise[1]", "1.01 * n * noise[1]"),
+        (
+            "x*normal_cdf(x)+Max(0,x)",
+            "v * c.ru * c.root * c.z +",
+            "1.1 * v * c.ru * c.root * c.z +",
+        ),
+        ("x*normal_cdf(x)+Max(0,x)", "X = (share, 0.0", "X = (1.1 * share, 0.0"),
         ("exp(-x**2)*Heaviside(x)", "both * inverse_u", "1.1 * both * inverse_u"),
         ("exp(-x**2)*Heaviside(x)", "k * value + p.rho", "1.1 * k * value + p.rho"),
     ],
