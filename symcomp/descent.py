@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult
 from scipy.optimize import minimize as scipy_minimize
 from scipy.sparse.linalg import LinearOperator, minres
+from threadpoolctl import ThreadpoolController
 
 Array: TypeAlias = NDArray[np.float64]
 Function: TypeAlias = Callable[[Array], tuple[float, Array]]
@@ -64,21 +67,23 @@ def descend(
             raise StopIteration
 
     bounds: Any = None if lower is None else [(low, None) for low in lower]
-    result = scipy_minimize(
-        seen,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds,
-        callback=see,
-        options={
-            "maxiter": maxiter,
-            "maxfun": 4 * maxiter,
-            "ftol": 1e-16,
-            "gtol": 0.0,  # its own test is of the largest component, sqrt(n) times too strict
-            "maxcor": 20,
-        },
-    )
+    # Woken for its dot products, SciPy's threads spin on beside NumPy's, which do the work.
+    with _scipys_blas().limit(limits=1):
+        result = scipy_minimize(
+            seen,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            callback=see,
+            options={
+                "maxiter": maxiter,
+                "maxfun": 4 * maxiter,
+                "ftol": 1e-16,
+                "gtol": 0.0,  # its own test is of the largest component, sqrt(n) times too strict
+                "maxcor": 20,
+            },
+        )
     point = _polished(function, np.asarray(result.x), tol, lower, product, polish)
     value, gradient = function(point)
     if value > history[0]:
@@ -87,6 +92,15 @@ def descend(
     size = float(np.linalg.norm(projected(point, gradient, lower)))
     path = [*history, value] if value != history[-1] else history
     return Descent(point, value, size, never_rising(path))
+
+
+@cache
+def _scipys_blas() -> ThreadpoolController:
+    """The BLAS that SciPy's wheel brings along, nothing where it shares NumPy's."""
+    loaded = ThreadpoolController().select(user_api="blas")
+    paths = [each["filepath"] for each in loaded.info()]
+    own = [path for path in paths if any("scipy" in part for part in Path(path).parts[-3:-1])]
+    return loaded.select(filepath=own)
 
 
 def never_rising(values: list[float]) -> tuple[float, ...]:

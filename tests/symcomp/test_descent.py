@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from symcomp.descent import descend, projected
 from tests.comparison import compare
@@ -85,3 +88,24 @@ def test_it_ends_at_the_first_point_calm_enough():
     assert (found.point == first).all()
     assert 1e-4 < found.gradient <= 1e-3
     assert all((x == first).all() for x, size in seen if size <= 1e-3)
+
+
+def test_scipys_threads_rest_while_it_descends():
+    """Where SciPy has a BLAS of its own; NumPy's keeps its threads, and both have them after."""
+    loaded = ThreadpoolController().select(user_api="blas")
+    places = [Path(each["filepath"]).parent.name for each in loaded.info()]
+    if "scipy.libs" not in places:
+        pytest.skip("SciPy shares its BLAS")
+    counts = []
+
+    def seen(x):
+        counts.append([each["num_threads"] for each in loaded.info()])
+        return bowl(x)
+
+    with threadpool_limits(2, user_api="blas"):
+        threads = [each["num_threads"] for each in loaded.info()]
+        descend(seen, np.zeros(3), polish=0)
+        assert [each["num_threads"] for each in loaded.info()] == threads
+    calm = [1 if place == "scipy.libs" else n for place, n in zip(places, threads, strict=True)]
+    assert threads != calm
+    assert counts.count(calm) == len(counts) - 3  # but for start, Newton's first and the result
