@@ -222,8 +222,9 @@ def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
     V, P = np.zeros((len(probe.rows), mass.shape[1])), np.zeros(probe.rows.shape)
     for t, i, j in _pairs(source, probe):
         _kappa(t)
-        _slope(t)
         V[j] += t.kappa @ mass[i]
+        t.slope = t.kappa  # κ is used up
+        _slope(t)
         t.slope *= turning[i, 0] if single else np.matmul(push[j], turning[i].T, out=t.scratch)
         P[j] += t.slope @ source.rows[i]
     if single:

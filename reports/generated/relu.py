@@ -91,13 +91,17 @@ class _Tile:
     kappa: Array  # κ(ρ)
     slope: Array  # κ'(ρ)
     scratch: Array
+    least: float = -1.0  # of ρ
+    greatest: float = 1.0
 
 
 def _angles(t: _Tile) -> None:
-    np.clip(t.rho, -1.0, 1.0, out=t.rho)
+    t.least, t.greatest = float(t.rho.min()), float(t.rho.max())
+    if not -1.0 <= t.least <= t.greatest <= 1.0:
+        np.clip(t.rho, -1.0, 1.0, out=t.rho)
     np.subtract(1.0, t.rho, out=t.sine)
-    np.add(1.0, t.rho, out=t.scratch)
-    t.sine *= t.scratch
+    np.add(1.0, t.rho, out=t.angle)
+    t.sine *= t.angle
     np.sqrt(t.sine, out=t.sine)
     np.negative(t.rho, out=t.angle)
     np.arccos(t.angle, out=t.angle)
@@ -109,8 +113,8 @@ def _kappa(t: _Tile) -> None:
     t.kappa += t.sine
     t.kappa *= 0.15915494309189535
     # Near ρ = -1 those terms cancel: there its series in ψ = angle, ρ = -cos ψ, cut below 2^-56.
-    near = t.angle < 1.1875
-    if near.any():
+    if t.least < -0.373:
+        near = t.angle < 1.1875
         coefficients = (
             0.05305164769729845,
             -0.005305164769729844,
@@ -221,7 +225,7 @@ NEAR = 2.0**-20  # 1 - |ρ| below which rounding in ρ would blur the angle
 
 def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes, zone: float) -> None:
     """Angles where 1 - |ρ| <= zone, from the chord: |u ∓ v|² + gap = 4 sin²(angle/2)."""
-    if max(t.rho.max(), -t.rho.min()) < 1.0 - zone:
+    if max(t.greatest, -t.least) < 1.0 - zone:
         return
     near = np.argwhere(np.abs(t.rho) >= 1.0 - zone)
     for start in range(0, len(near), SIDE):
@@ -286,8 +290,9 @@ def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
     V, P = np.zeros((len(probe.rows), mass.shape[1])), np.zeros(probe.rows.shape)
     for t, i, j in _pairs(source, probe, zone=NEAR):
         _kappa(t)
-        _slope(t)
         V[j] += t.kappa @ mass[i]
+        t.slope = t.kappa  # κ is used up
+        _slope(t)
         t.slope *= turning[i, 0] if single else np.matmul(push[j], turning[i].T, out=t.scratch)
         P[j] += t.slope @ source.rows[i]
     if single:

@@ -1278,7 +1278,8 @@ def _mean_given(p: _Pairs, s: Array, t: Array, knot: float, part: str) -> Array:
             narrow = np.sqrt(1.0 + A)
             peak = (0.5 * a * a + a * z - 0.5 * A * z * z) / (1.0 + A)
             top = max(coefficients)
-            moments = _on_line(f.side, (z + a) / narrow, spread / narrow, peak, -0.5 * z * z, top)
+            mean, spread = (z + a) / narrow, spread / narrow
+            moments = _on_line(f.side, mean, spread, peak, -0.5 * z * z, top)
             total += sum(c * moments[n] for n, c in coefficients.items()) / narrow
     return total
 

@@ -1,5 +1,7 @@
 """Modules of positively homogeneous activations, on κ(ρ)."""
 
+import math
+
 import sympy
 
 from symcomp import skeletons
@@ -60,6 +62,7 @@ def _engine(degree: int, kappa: Formula, slope: Formula, curve: Formula) -> str:
         if degree == 0
         else "probe.radii[:, None] ** (DEGREE - 1)",
         reciprocal=skeletons.GUARDS["_reciprocal"] if degree == 0 else "",
+        extremes=skeletons.EXTREMES if curved else "",
         sharpen=sharpen,
         parameter=", zone: float" if curved else "",
         sharpen_if=skeletons.SHARPEN_IF if curved else "",
@@ -102,7 +105,11 @@ def _function(name: str, f: Formula) -> str:
     if series is not None:
         coefficients = "\n".join(f"        {c!r}," for c in series.coefficients)
         code += skeletons.NEARLY_OPPOSITE.substitute(
-            into=into, switch=series.switch, power=series.power, coefficients=coefficients
+            into=into,
+            switch=series.switch,
+            edge=math.ceil(-1000 * math.cos(series.switch)) / 1000,
+            power=series.power,
+            coefficients=coefficients,
         ).splitlines()
     shown = f.expr.xreplace({ROOT: sympy.Symbol("sine")})
     return skeletons.FUNCTION.substitute(

@@ -43,6 +43,7 @@ from symcomp.skeletons.header import HEADER
 from symcomp.skeletons.hessian import GENERAL_HESSIAN, HOMOGENEOUS_HESSIAN, WIDE, ZERO_ROWS
 from symcomp.skeletons.homogeneous import (
     ANGLES,
+    EXTREMES,
     FLAT_ANGLES,
     FUNCTION,
     HOMOGENEOUS,
@@ -88,6 +89,7 @@ __all__ = [
     "BOTH_SIDES",
     "CURVES_LINE",
     "EXPANSION",
+    "EXTREMES",
     "FINITE",
     "FLAT_ANGLES",
     "FROM_SLOPE",

@@ -19,7 +19,7 @@ class _Tile:
     kappa: Array  # κ(ρ)
     slope: Array  # κ'(ρ)
     scratch: Array
-$formulas
+$extremes$formulas
 
 def _correlation(rho: ArrayLike) -> tuple[Array, Array]:
     """κ(ρ) and κ'(ρ) elementwise; beyond ±1, where rounding may lead, as at ±1."""
@@ -137,8 +137,9 @@ def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
     V, P = np.zeros((len(probe.rows), mass.shape[1])), np.zeros(probe.rows.shape)
     for t, i, j in _pairs(source, probe$for_slopes):
         _kappa(t)
-        _slope(t)
         V[j] += t.kappa @ mass[i]
+        t.slope = t.kappa  # κ is used up
+        _slope(t)
         t.slope *= turning[i, 0] if single else np.matmul(push[j], turning[i].T, out=t.scratch)
         P[j] += t.slope @ source.rows[i]
     if single:
@@ -147,6 +148,11 @@ def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
     along = DEGREE * np.sum(push * V, axis=1) - np.sum(P * u, axis=1)
     return V * probe.radii[:, None] ** DEGREE, P + along[:, None] * u
 ''')
+
+EXTREMES = """\
+    least: float = -1.0  # of ρ
+    greatest: float = 1.0
+"""
 
 FLAT_ANGLES = """
 
@@ -157,10 +163,12 @@ def _angles(t: _Tile) -> None:
 ANGLES = Template("""
 
 def _angles(t: _Tile) -> None:
-    np.clip(t.rho, -1.0, 1.0, out=t.rho)
+    t.least, t.greatest = float(t.rho.min()), float(t.rho.max())
+    if not -1.0 <= t.least <= t.greatest <= 1.0:
+        np.clip(t.rho, -1.0, 1.0, out=t.rho)
     np.subtract(1.0, t.rho, out=t.sine)
-    np.add(1.0, t.rho, out=t.scratch)
-    t.sine *= t.scratch
+    np.add(1.0, t.rho, out=t.angle)
+    t.sine *= t.angle
     np.sqrt(t.sine, out=t.sine)
     $code
 """)
@@ -174,8 +182,8 @@ def _$name(t: _Tile$parameter) -> None:
 
 NEARLY_OPPOSITE = Template("""\
 # Near ρ = -1 those terms cancel: there its series in ψ = angle, ρ = -cos ψ, cut below 2^-56.
-near = t.angle < $switch
-if near.any():
+if t.least < $edge:
+    near = t.angle < $switch
     coefficients = (
 $coefficients
     )
@@ -203,7 +211,7 @@ NEAR = 2.0**-20  # 1 - |ρ| below which rounding in ρ would blur the angle
 
 def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes, zone: float) -> None:
     """Angles where 1 - |ρ| <= zone, from the chord: |u ∓ v|² + gap = 4 sin²(angle/2)."""
-    if max(t.rho.max(), -t.rho.min()) < 1.0 - zone:
+    if max(t.greatest, -t.least) < 1.0 - zone:
         return
     near = np.argwhere(np.abs(t.rho) >= 1.0 - zone)
     for start in range(0, len(near), SIDE):

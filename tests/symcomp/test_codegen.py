@@ -193,7 +193,7 @@ def mutants() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("which", range(4))
 def test_a_changed_constant_is_noticed(which):
-    kept = [pair for pair in mutants() if pair[0] not in ("1.0", "-1.0", "1.1875")]
+    kept = [pair for pair in mutants() if pair[0] not in ("1.0", "-1.0", "1.1875", "0.373")]
     assert len(kept) >= 4
     old, new = kept[which]
     changed = symcomp.codegen.Generated(
@@ -203,7 +203,7 @@ def test_a_changed_constant_is_noticed(which):
 
 
 def test_without_the_series_accuracy_is_lost():
-    source = generated("relu").source.replace("if near.any():", "if False:")
+    source = generated("relu").source.replace("if t.least < -0.373:", "if False:")
     changed = symcomp.codegen.Generated(generated("relu").activation, source)
     assert max(error for _, error in ulps(changed.load())) > 1e6
 
