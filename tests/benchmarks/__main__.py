@@ -15,7 +15,7 @@ import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ from tests.benchmarks.contenders import CONTENDERS, PRODUCTS, data, disagreement
 
 N, D, M = 20_000, 512, 64
 MANY = 200_000
-SECONDS, ROUNDS = 15.0, (5, 60)  # time for one setting of threads, least and most rounds
+SECONDS, ROUNDS = 45.0, (5, 60)  # time for one setting of threads, least and most rounds
+REST = 0.2  # seconds before a call, in which the threads of the one before stop spinning
 REPORT = Path(__file__).parents[2] / "reports" / "benchmarks.md"
 MEMORY = (
     "Peak of a call in MiB above what was resident before it. A library whose allocator keeps pages"
@@ -53,6 +54,7 @@ def times(threads: int) -> dict[str, list[float]]:
         if turn >= ROUNDS[0] and perf_counter() - begin > SECONDS:
             break
         for name, call in calls.items():
+            sleep(REST)
             start = perf_counter()
             call(Theta)
             spent[name].append(1e3 * (perf_counter() - start))
@@ -126,6 +128,19 @@ def apart(threads: int, cache: str, *arguments: object) -> Any:
     return json.loads(run.stdout.splitlines()[-1])
 
 
+def busy(seconds: float = 2.0) -> float:
+    """The share of the processors that others use; by the load where the kernel does not tell."""
+    if not Path("/proc/stat").exists():
+        return os.getloadavg()[0] / (os.cpu_count() or 1)
+    ticks = []
+    for wait in (seconds, 0.0):
+        line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+        ticks.append(np.array(line.split()[1:9], dtype=float))
+        sleep(wait)
+    spent = ticks[1] - ticks[0]
+    return 1.0 - float(spent[3] + spent[4]) / float(spent.sum())  # idle, waiting for a disk
+
+
 def machine() -> str:
     config: Any = np.show_config(mode="dicts")
     blas = config["Build Dependencies"]["blas"]
@@ -154,10 +169,10 @@ def table(found: dict[str, list[float]]) -> list[str]:
 
 
 def main() -> None:
-    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    others = busy()
     lines = ["# Benchmarks", "", "Written by `python -m tests.benchmarks`.", "", machine() + "."]
-    busy = "busy with other work, so that the figures are noisy" if load > 0.3 * cores else "quiet"
-    lines += [f"The machine was {busy} (load {load:.1f} on {cores} cores before the run)."]
+    state = "busy with other work, so that the figures are noisy" if others > 0.1 else "quiet"
+    lines += [f"The machine was {state} ({others:.0%} of it in use before the run)."]
     missing = [name for name in CONTENDERS if not present(name)]
     if missing:
         lines += [f"Left out, as their packages are not installed: {', '.join(missing)}."]
@@ -169,7 +184,8 @@ def main() -> None:
         " float64. symcomp computes the whole loss with a prepared target, the others the cross"
         " term alone; all values and gradients agree to 1e-10. Ratios are to the two matrix"
         " products that none can avoid, W Θᵀ and Sᵀ W, in the same run; turned, as Θ Wᵀ and S W,"
-        " they take OpenBLAS less time.",
+        f" they take OpenBLAS less time. Before every call there are {REST} s of rest, as threads"
+        " that spin on after a call would take the next one's processors.",
     ]
     with tempfile.TemporaryDirectory() as cache:
         for threads in (2, 1):
