@@ -31,7 +31,7 @@ class Biases:
     source: str
     note: str
     supported: bool = True
-    unbiased: str = ""  # piecewise linear: K° and its derivatives from this engine too
+    unbiased: str = ""  # K° and its derivatives from this engine too
 
     @property
     def equations(self) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ def biases(act: Activation) -> Biases:
     pieces = Pieces.of(act.form) if numeric else None
     if pieces is not None:
         source = pieces.source() + skeletons.BIASED.substitute(largest="1e3")
-        return Biases(source, _NOTE + pieces.note())
+        return Biases(source, _NOTE + pieces.note(), unbiased=pieces.unbiased())
     return refused()
 
 
@@ -133,7 +133,7 @@ class _Spline:
         if not self.power:
             return ""
         line = skeletons.CURVES_LINE if self.level != 0 or self.slope != 0 else ""
-        return skeletons.WITHOUT_BIASES.substitute(line=line)
+        return skeletons.WITHOUT_BIASES + skeletons.SPLINE_CURVES.substitute(line=line)
 
     def _definition(self, straight: bool) -> str:
         knot = "Σ c (x - τ)_+" if self.power else "Σ c [x > τ]"

@@ -94,6 +94,7 @@ class Pieces:
         term = "factor * a[m] * b[n] * moments[m, n]"
         text = skeletons.SPLINE.substitute(definition=table)
         text += skeletons.PIECE_PAIRS.substitute(
+            number=number,
             real=f"np.real({term})" if self.waves else term,
             kinks=(skeletons.JUMPING if self._jumps else skeletons.KINKED) if kinks else "",
             finite=skeletons.FINITE if self._growing else "",
@@ -113,6 +114,18 @@ class Pieces:
             )
             text += skeletons.BLURRED_LINE if soft else ""
         return text
+
+    def unbiased(self) -> str:
+        """K° and its derivatives by the same engine where printed ones take minutes, else ""."""
+        sharp, soft = (
+            any((p.place.blur == 0) == is_0 for p in self._edges) for is_0 in (True, False)
+        )
+        if self._jumps or not (sharp and soft):
+            return ""
+        kinks = skeletons.KINK_CURVES if _kinks(self.pieces, self._slopes) else ""
+        return skeletons.WITHOUT_BIASES + skeletons.PIECE_CURVES.substitute(
+            kinks=kinks, number="float"
+        )
 
     def note(self) -> str:
         """The accuracy, what holds at zero and parallel rows, and the range."""

@@ -721,8 +721,12 @@ def _difference(p: _Pairs, s: Array, t: Array) -> Array:
 
 
 def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Array]:
+    """K and its derivatives in c, q_v and t."""
+    return _of_pairs(_pairs_of(left, right), left.biases[:, None], right.biases[None, :])
+
+
+def _of_pairs(p: _Pairs, s: Array, t: Array) -> tuple[Array, Array, Array, Array]:
     """K and its derivatives in c, q_v and t: E σ' σ', E σ σ''/2 and E σ σ'."""
-    p, s, t = _pairs_of(left, right), left.biases[:, None], right.biases[None, :]
     K, by_c, by_qv, by_t = np.zeros((4, *p.rho.shape))
     for f, g in ((f, g) for f in PIECES for g in PIECES):
         parts = (
@@ -731,12 +735,20 @@ def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Ar
             (by_qv, 0.5, f.value, g.curve),
             (by_t, 1.0, f.value, g.slope),
         )
-        powers = sorted({(m, n) for *_, a, b in parts for m in a for n in b})
-        moments = _piece_moments(_tilted(p, f, g, s, t), f.side, g.side, powers)
-        for total, factor, a, b in parts:
-            for m, n in ((m, n) for m in a for n in b):
-                total += factor * a[m] * b[n] * moments[m, n]
+        _add_means(p, f, g, s, t, parts)
     return K, by_c, by_qv, by_t
+
+
+def _add_means(
+    p: _Pairs, f: _Piece, g: _Piece, s: Array, t: Array,
+    parts: tuple[tuple[Array, Array | float, dict[int, float], dict[int, float]], ...],
+) -> None:
+    """Add to each total its factor times the mean of f and g with these polynomials."""
+    powers = sorted({(m, n) for *_, a, b in parts for m in a for n in b})
+    moments = _piece_moments(_tilted(p, f, g, s, t), f.side, g.side, powers)
+    for total, factor, a, b in parts:
+        for m, n in ((m, n) for m in a for n in b):
+            total += factor * a[m] * b[n] * moments[m, n]
 
 
 class _Tilted(NamedTuple):

@@ -67,7 +67,6 @@ from symcomp.skeletons.pieces import (
     WEDGE,
 )
 from symcomp.skeletons.splines import (
-    CURVES_LINE,
     JUMPS,
     JUMPS_LINE,
     MILLS,
@@ -76,9 +75,15 @@ from symcomp.skeletons.splines import (
     RAMPS,
     RAMPS_LINE,
     SPLINE,
-    WITHOUT_BIASES,
 )
 from symcomp.skeletons.tabulated import PART, TABULATED, TABULATED_REST
+from symcomp.skeletons.unbiased import (
+    CURVES_LINE,
+    KINK_CURVES,
+    PIECE_CURVES,
+    SPLINE_CURVES,
+    WITHOUT_BIASES,
+)
 
 __all__ = [
     "ALPHA",
@@ -113,6 +118,7 @@ __all__ = [
     "JUMPS_LINE",
     "KINKED",
     "KINKS",
+    "KINK_CURVES",
     "LIFT",
     "MILLS",
     "NEARLY_OPPOSITE",
@@ -120,6 +126,7 @@ __all__ = [
     "ORTHANTS",
     "PART",
     "PIECE",
+    "PIECE_CURVES",
     "PIECE_PAIRS",
     "PLAIN_FUNCTION",
     "POLAR",
@@ -142,6 +149,7 @@ __all__ = [
     "SOFT_LINE",
     "SOFT_TEXT",
     "SPLINE",
+    "SPLINE_CURVES",
     "TABULATED",
     "TABULATED_REST",
     "TURN_ERROR",

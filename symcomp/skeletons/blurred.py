@@ -4,8 +4,8 @@ SOFT_FIELD = "    blur: float\n"
 SOFT_TEXT = " Where blur > 0\n    the threshold is soft, Φ(side y/blur)."
 
 SKIP = """\
-        if not powers:
-            continue
+    if not powers:
+        return
 """
 
 SHARP_LINE, SOFT_LINE = "_on_line(f.side", "_blurred_line(f"

@@ -31,8 +31,12 @@ KINKS = "\nKINKS = $kinks  # where σ and σ' jump: knot, jump of σ, jump of σ
 PIECE_PAIRS = Template('''
 
 def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Array]:
+    """K and its derivatives in c, q_v and t."""
+    return _of_pairs(_pairs_of(left, right), left.biases[:, None], right.biases[None, :])
+
+
+def _of_pairs(p: _Pairs, s: Array, t: Array) -> tuple[Array, Array, Array, Array]:
     """K and its derivatives in c, q_v and t: E σ' σ', E σ σ''/2 and E σ σ'."""
-    p, s, t = _pairs_of(left, right), left.biases[:, None], right.biases[None, :]
     K, by_c, by_qv, by_t = np.zeros((4, *p.rho.shape))
     for f, g in ((f, g) for f in PIECES for g in PIECES):
         parts = (
@@ -41,12 +45,20 @@ def _shifted(left: "_Biased", right: "_Biased") -> tuple[Array, Array, Array, Ar
             (by_qv, 0.5, f.value, g.curve),
             (by_t, 1.0, f.value, g.slope),
         )
-        powers = sorted({(m, n) for *_, a, b in parts for m in a for n in b})
-$skip        moments = ${moments}_tilted(p, f, g, s, t), $sides, powers)
-        for total, factor, a, b in parts:
-            for m, n in ((m, n) for m in a for n in b):
-                total += $real
+        _add_means(p, f, g, s, t, parts)
 $kinks    return K, by_c, by_qv, by_t
+
+
+def _add_means(
+    p: _Pairs, f: _Piece, g: _Piece, s: Array, t: Array,
+    parts: tuple[tuple[Array, Array | float, dict[int, $number], dict[int, $number]], ...],
+) -> None:
+    """Add to each total its factor times the mean of f and g with these polynomials."""
+    powers = sorted({(m, n) for *_, a, b in parts for m in a for n in b})
+$skip    moments = ${moments}_tilted(p, f, g, s, t), $sides, powers)
+    for total, factor, a, b in parts:
+        for m, n in ((m, n) for m in a for n in b):
+            total += $real
 
 
 class _Tilted(NamedTuple):
