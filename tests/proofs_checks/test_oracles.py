@@ -9,6 +9,7 @@ import pytest
 from mpmath import mpf
 
 from proofs_checks import oracles
+from proofs_checks.panels import QuadratureError
 from tests.comparison import compare
 
 RHOS = ["0", "0.3", "-0.7", "0.999", "-0.999", "0.99999999999999999999", "-0.9999999999", "1", "-1"]
@@ -116,7 +117,7 @@ def test_a_wrong_value_is_rejected() -> None:
 
 
 def test_an_undeclared_kink_is_an_error() -> None:
-    with pytest.raises(oracles.QuadratureError, match="settle"):
+    with pytest.raises(QuadratureError, match="settle"):
         oracles.expectation1(lambda x: abs(x - mpf("0.37")), 1, digits=40)
 
 
