@@ -5,7 +5,7 @@ Numbers are taken as int, float, Fraction, mpf or strings such as "1.3"; floats 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import combinations
 from typing import Any
 
@@ -98,7 +98,7 @@ def polar(f: Function, g: Function, qu: Any, qv: Any, c: Any, digits: int = 50) 
             x, y = su * x, sv * y
             return settle(partial(rayleigh_rule, digits), lambda r: f(r * x) * g(r * y), digits)
 
-        return _sectors(radial, spread, c, digits)
+        return _sectors(radial, spread, c, digits, twins=f is g and su == sv)
 
 
 def homogeneous(
@@ -110,7 +110,8 @@ def homogeneous(
     """
     with mpmath.workdps(digits + GUARD):
         su, sv, c, spread = _covariance(qu, qv, c, digits)
-        angular = _sectors(lambda x, y: f(su * x) * g(sv * y), spread, c, digits)
+        twins = f is g and su == sv
+        angular = _sectors(lambda x, y: f(su * x) * g(sv * y), spread, c, digits, twins)
         return _radial_moment(2, degree) * angular
 
 
@@ -243,12 +244,17 @@ def simplified_by_quadrature(
         flat = _network(Theta, b)
         raised = [(weight, [*row, zero]) for weight, row in flat]
 
-        def mean(left: Network, right: Network) -> mpf:
-            return _product(left, right, sigma, degree, digits)
-
-        squared = mean(_network([[along, spread, zero]]), _network([[along, zero, spread]]))
-        cross = mpmath.fsum(mean(_network([[x, y, spread]]), [neuron]) for neuron in raised)
+        g = _network([[x, y, spread]])
+        cross = mpmath.fsum(_product(g, [neuron], sigma, degree, digits) for neuron in raised)
+        squared = _target_square(along, spread, sigma, degree, digits)
         return squared - 2 * cross + _mean_square(flat, sigma, degree, digits)
+
+
+@lru_cache(maxsize=64)
+def _target_square(along: mpf, spread: mpf, sigma: Function, degree: Any, digits: int) -> mpf:
+    """E g(x)² of `simplified_by_quadrature`; kept, as many networks meet one target."""
+    one, other = ([[along, *row]] for row in ((spread, mpf(0)), (mpf(0), spread)))
+    return _product(_network(one), _network(other), sigma, degree, digits)
 
 
 def _network(rows: Rows, weights: Sequence[Any] | None = None) -> Network:
@@ -367,8 +373,14 @@ def _covariance(qu: Any, qv: Any, c: Any, digits: int) -> tuple[mpf, mpf, mpf, m
     return mpmath.sqrt(qu), mpmath.sqrt(qv), c, +spread
 
 
-def _sectors(integrand: Callable[[mpf, mpf], mpf], spread: mpf, c: mpf, digits: int) -> mpf:
-    """1/(2π) times the four sectors of `polar`."""
+def _sectors(
+    integrand: Callable[[mpf, mpf], mpf], spread: mpf, c: mpf, digits: int, twins: bool
+) -> mpf:
+    """1/(2π) times the four sectors of `polar`.
+
+    ``twins``: integrand(x, y) = integrand(y, x). Then t -> α - t turns one sector of opposite signs
+    into the other, and t -> δ - t each half of a sector of like signs into its other half.
+    """
     alpha, delta = mpmath.atan2(spread, c), mpmath.atan2(spread, -c)
 
     def opposite(t: mpf, sign: int) -> mpf:
@@ -377,9 +389,11 @@ def _sectors(integrand: Callable[[mpf, mpf], mpf], spread: mpf, c: mpf, digits: 
     def alike(t: mpf, sign: int) -> mpf:
         return integrand(sign * mpmath.sin(delta - t), sign * mpmath.sin(t))
 
-    total = mpmath.fsum(
-        integral(partial(sector, sign=sign), [mpf(0), width], digits)
-        for sector, width in ((opposite, alpha), (alike, delta))
-        for sign in (1, -1)
-    )
+    def part(sector: Callable[[mpf, int], mpf], sign: int, width: mpf) -> mpf:
+        return integral(lambda t: sector(t, sign), [mpf(0), width], digits)
+
+    if twins:
+        half = part(opposite, 1, alpha) + part(alike, 1, delta / 2) + part(alike, -1, delta / 2)
+        return half / mpmath.pi
+    total = mpmath.fsum(part(opposite, sign, alpha) + part(alike, sign, delta) for sign in (1, -1))
     return total / (2 * mpmath.pi)

@@ -58,11 +58,12 @@ def integral(
     """
     rule = rule or _panel
     panels = [partial(rule, digits, low, high) for low, high in pairwise(cuts) if low < high]
-    scale = max(scale, mpmath.fsum(_weighted(panel(_LEVELS[0]), fun)[1] for panel in panels))
+    starts = [_weighted(panel(_LEVELS[0]), fun) for panel in panels]
+    scale = max(scale, mpmath.fsum(size for _, size in starts))
     total = mpf(0)
-    for panel in panels:
+    for panel, start in zip(panels, starts, strict=True):
         try:
-            total += settle(panel, fun, digits, scale)
+            total += settle(panel, fun, digits, scale, start)
         except QuadratureError:
             if depth == _BISECTIONS:
                 raise
@@ -73,19 +74,24 @@ def integral(
 
 
 def settle(
-    rule: Callable[[int], Rule], fun: Callable[[Any], mpf], digits: int, scale: Any = 0
+    rule: Callable[[int], Rule],
+    fun: Callable[[Any], mpf],
+    digits: int,
+    scale: Any = 0,
+    start: tuple[mpf, mpf] | None = None,
 ) -> mpf:
     """Σ weight fun(node), the nodes doubled until the error is negligible against the scale.
 
     Relative to the panel's own size the error is squared by each doubling; a fifth more digits
-    than asked for make up for the constants in that rule.
+    than asked for make up for the constants in that rule. ``start`` is the sum and the size at the
+    first level, if they are known.
     """
     tolerance = mpf(10) ** -(1.2 * digits)
-    previous = None
-    for n in _LEVELS:
+    previous, _ = start or _weighted(rule(_LEVELS[0]), fun)
+    for n in _LEVELS[1:]:
         total, size = _weighted(rule(n), fun)
         small = tolerance * size * max(size, scale)
-        if previous is not None and (total - previous) ** 2 <= small:
+        if (total - previous) ** 2 <= small:
             return total
         previous = total
     raise QuadratureError(f"{_LEVELS[-1]} nodes do not settle the integral to {digits} digits")

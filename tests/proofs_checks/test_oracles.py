@@ -57,6 +57,23 @@ def test_the_conditional_road_agrees_with_the_polar_one() -> None:
     compare(rows, rtol=1e-20)
 
 
+def test_twins_are_integrated_over_half_of_the_plane_and_give_the_whole() -> None:
+    """A function beside a copy of itself takes all four sectors, beside itself their halves."""
+
+    def elu(x: mpf) -> mpf:
+        return x if x > 0 else mpmath.expm1(x)
+
+    rows = []
+    for c in ("1", "-3/2", "1.9999"):
+        q = Fraction(2), Fraction(2), Fraction(c)
+        whole = oracles.homogeneous(oracles.relu, lambda x: oracles.relu(x), 2, *q)
+        rows.append((f"relu, {c}", oracles.homogeneous(oracles.relu, oracles.relu, 2, *q), whole))
+    whole = oracles.polar(elu, lambda x: elu(x), 2, 2, -1, digits=15)
+    rows.append(("elu", oracles.polar(elu, elu, 2, 2, -1, digits=15), whole))
+    compare(rows[:3], rtol=mpf(10) ** -50)
+    compare(rows[3:], rtol=mpf(10) ** -15)
+
+
 def test_polynomials_signs_and_exponentials() -> None:
     qu, qv, c = Fraction(3, 2), Fraction(2), Fraction(-1, 3)
     sign = mpmath.sign
