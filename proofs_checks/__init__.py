@@ -1,6 +1,7 @@
 """The ledger: claims with evidence that can fail, each with false variants that it must refute."""
 
 from proofs_checks import (
+    best_cosines,
     catalogue,
     catalogue_shapes,
     cone,
@@ -16,6 +17,7 @@ from proofs_checks import (
     kernel_shapes,
     kernels,
     landscape,
+    minimisers,
     mutator,
     optimality,
     other_losses,
@@ -28,9 +30,12 @@ from proofs_checks import (
     tails,
 )
 from proofs_checks.etf import (
+    bad_heights,
     inequalities,
     inertia,
     jensen,
+    jensen_roots,
+    jensen_sines,
     others,
     regions,
     signs,
@@ -66,13 +71,18 @@ REGISTRY = Registry(
         *rates.CLAIMS,
         *energy.CLAIMS,
         *optimality.CLAIMS,
+        *minimisers.CLAIMS,
         *frames.CLAIMS,
+        *best_cosines.CLAIMS,
         *self_energy.CLAIMS,
         *cone.CLAIMS,
         *tangents.CLAIMS,
         *jensen.CLAIMS,
+        *jensen_sines.CLAIMS,
+        *jensen_roots.CLAIMS,
         *inequalities.CLAIMS,
         *regions.CLAIMS,
+        *bad_heights.CLAIMS,
         *theorem.CLAIMS,
         *values.CLAIMS,
         *landscape.CLAIMS,

@@ -72,8 +72,8 @@ def _at_the_ends(k: Kernels, settings: Settings) -> Finding:
 
     def rows() -> Iterator[tuple[str, mpf, mpf]]:
         for ker in k.kernels:
-            for qu, qv, c in ENDS:
-                wanted = _end(ker.left.name, qu, qv, c, digits)
+            known = _at_ends(ker.left.name, digits)
+            for (qu, qv, c), wanted in zip(ENDS, known, strict=True):
                 got = _number(k.value(ker, qu, qv, c, digits + 5))
                 yield f"{ker.left.name} at {qu}, {qv}, {c}", got, wanted
 
@@ -87,14 +87,20 @@ def _number(value: arb) -> mpf:
 
 
 @cache
-def _end(name: str, qu: int, qv: int, c: int, digits: int) -> mpf:
-    """E σ(X) σ(Y) of the hand-written σ where one-dimensional integrals are left; kept."""
-    ref = REFERENCE[name]
-    with mpmath.workdps(digits + 20):
+def _at_ends(name: str, digits: int) -> tuple[mpf, ...]:
+    """E σ(X) σ(Y) of the hand-written σ at the ENDS, where the integrals have one dimension; kept.
+
+    σ remembers its values meanwhile: the integrals share their nodes.
+    """
+    sigma, kinks = cache(REFERENCE[name].sigma), REFERENCE[name].kinks
+
+    def mean(qu: int, qv: int, c: int) -> mpf:
         if c:
-            kinks = ref.kinks
-            return oracles.expectation(ref.sigma, ref.sigma, qu, qv, c, kinks, kinks, digits)
-        return mpmath.fprod(oracles.expectation1(ref.sigma, q, ref.kinks, digits) for q in (qu, qv))
+            return oracles.expectation(sigma, sigma, qu, qv, c, kinks, kinks, digits)
+        return mpmath.fprod(oracles.expectation1(sigma, q, kinks, digits) for q in (qu, qv))
+
+    with mpmath.workdps(digits + 20):
+        return tuple(mean(*end) for end in ENDS)
 
 
 @cache

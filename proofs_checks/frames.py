@@ -1,4 +1,4 @@
-"""Claims E3, E3c and E7 (theory.md 4): more neurons than d + 1, and other activations."""
+"""Claims E3 and E3c (theory.md 4): more neurons than d + 1."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,17 +10,17 @@ import numpy as np
 import sympy
 from mpmath import mpf
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from sympy import IndexedBase, Integer, Rational, Sum
+from sympy import IndexedBase, Rational, Sum
 
 import symcomp
 from proofs_checks import oracles
 from proofs_checks.checks import agreement, combine, falsify, identities, signs
 from proofs_checks.energy import configurations, real_number
+from proofs_checks.energy_descents import gram_functions, least_energy
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Outcome, Settings
 from symcomp import objectives
 from symcomp.frames import seidel
-from symcomp.kernels import RHO, DualKernel
+from symcomp.kernels import RHO
 
 Array: TypeAlias = NDArray[np.float64]
 Row: TypeAlias = tuple[str, sympy.Expr, sympy.Expr]
@@ -208,7 +208,7 @@ def _is_frame(S: NDArray[np.int64], c: sympy.Expr, d: int, m: int) -> bool:
 
 def _frame_search(claim: FrameBound, settings: Settings) -> Finding:
     """Weights and unit vectors in R^d, d < M."""
-    kappa, _ = _floats(symcomp.dual_kernel("relu"))
+    kappa, _ = gram_functions(symcomp.dual_kernel("relu"))
     bound = sympy.lambdify((M, D), claim.bound, "math")
 
     def margin(configuration: tuple[Array, Array]) -> float:
@@ -253,68 +253,6 @@ E3 = Claim(
     ),
     depends_on=("K6", "E1"),
 )
-
-
-# ---- optimisation from many starts ---------------------------------------------------------------
-
-
-def _floats(ker: DualKernel) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
-    """κ and κ' of the Gram matrix of rows U; on the diagonal κ(1), and 0 for the slope."""
-    one = float(objectives.kappa(ker, sympy.S.One))
-    value = sympy.lambdify(RHO, ker.correlation, "numpy")
-    slope = sympy.lambdify(RHO, sympy.diff(ker.correlation, RHO), "numpy")
-
-    def off(f: Callable[[Array], Array], U: Array, diagonal: float) -> Array:
-        gram = np.clip(U @ U.T, -1 + 1e-15, 1 - 1e-15)
-        out = f(gram) + 0 * gram
-        np.fill_diagonal(out, diagonal)
-        return np.asarray(out)
-
-    return partial(off, value, diagonal=one), partial(off, slope, diagonal=0.0)
-
-
-@dataclass(frozen=True)
-class Least:
-    """The least energy found, its weights p and its vectors U."""
-
-    energy: float
-    p: Array
-    U: Array
-
-
-def least_energy(
-    ker: DualKernel, m: int, d: int, starts: int, seed: int, *, equal: bool = False
-) -> Least:
-    """Minimise 𝓔 over weights (equal ones if asked) and m unit vectors in R^d by L-BFGS."""
-    kappa, slope = _floats(ker)
-    rng = np.random.default_rng(seed)
-
-    def parts(z: Array) -> tuple[Array, Array, Array]:
-        theta = z[m:].reshape(m, d)
-        sizes = np.linalg.norm(theta, axis=1, keepdims=True)
-        w = np.zeros(m) if equal else np.exp(z[:m] - z[:m].max())
-        p = np.full(m, 1 / m) if equal else w / w.sum()
-        return p, theta / sizes, sizes
-
-    def energy(z: Array) -> tuple[float, Array]:
-        p, U, sizes = parts(z)
-        field = kappa(U) @ p
-        value = float(p @ field)
-        weights = np.zeros(m) if equal else 2 * p * (field - value)
-        pull = 2 * (np.outer(p, p) * slope(U)) @ U
-        pull -= np.sum(pull * U, axis=1, keepdims=True) * U
-        return value, np.concatenate([weights, (pull / sizes).ravel()])
-
-    options: Any = {"maxiter": 2000, "ftol": 1e-16, "gtol": 1e-10}
-    runs = (
-        minimize(
-            energy, rng.standard_normal(m + m * d), jac=True, method="L-BFGS-B", options=options
-        )
-        for _ in range(starts)
-    )
-    best = min(runs, key=lambda run: float(run.fun))
-    p, U, _ = parts(best.x)
-    return Least(float(best.fun), p, U)
 
 
 # ---- E3c -----------------------------------------------------------------------------------------
@@ -369,167 +307,4 @@ def _bound_in_the_plane() -> sympy.Expr:
     return sympy.N(frame_bound().bound.subs({M: 4, D: 2}))
 
 
-# ---- E7 ------------------------------------------------------------------------------------------
-
-LINES = (
-    *("identity", "relu", "leaky_relu", "leaky_relu:slope=1/2", "leaky_relu:slope=-1/4"),
-    *("leaky_relu:slope=-1/2", "abs", "relu_power:k=2", "relu_power:k=3", "abs_power:k=3"),
-    "monomial:n=2",
-)
-# σ'' as a multiple of another activation, where κ'' is transcendental
-BENDS = {
-    "relu_power:k=2": (4, "step"),
-    "relu_power:k=3": (36, "relu"),
-    "abs_power:k=3": (36, "abs"),
-}
-
-
-@dataclass(frozen=True)
-class Line:
-    """One activation: its kernel, the claimed signs of κ'' and κ', and ρ* = argmin κ.
-
-    strict: κ is not linear, so that the optimum is claimed to be the only one.
-    """
-
-    ker: DualKernel
-    convex: bool
-    nondecreasing: bool
-    star: sympy.Expr
-    strict: bool = True
-
-    def cosine(self, m: int) -> sympy.Expr:
-        """max(-1/(M - 1), ρ*)."""
-        return sympy.Max(-Rational(1, m - 1), self.star)
-
-
-@cache
-def _line(name: str) -> Line:
-    ker = symcomp.dual_kernel(name)
-    act = ker.left
-    strict = sympy.diff(ker.correlation, RHO, 2) != 0
-    return Line(ker, bool(act.convex), bool(act.nondecreasing), _least_cosine(ker), strict)
-
-
-def _least_cosine(ker: DualKernel) -> sympy.Expr:
-    """-1 where κ' >= 0 there, else the zero of the increasing κ' by bisection, exact if it is 0."""
-    slope = sympy.diff(ker.correlation, RHO)
-    if _at_minus_one(slope) >= 0:
-        return sympy.S.NegativeOne
-    if sympy.simplify(slope.subs(RHO, 0)) == 0:
-        return sympy.S.Zero
-    f = sympy.lambdify(RHO, slope, "mpmath")
-    with mpmath.workdps(40):
-        low, high = mpf(-1), mpf(0)
-        for _ in range(130):
-            middle = (low + high) / 2
-            low, high = (middle, high) if f(middle) < 0 else (low, middle)
-        return sympy.Float(low, 35)
-
-
-@cache
-def _at_minus_one(expr: sympy.Expr) -> sympy.Expr:
-    """The value, or with ρ = u² - 1 that at u = 0: a limit takes SymPy many times longer."""
-    value = expr.subs(RHO, -1)
-    if value.has(sympy.nan, sympy.zoo):
-        u = sympy.Symbol("u", nonnegative=True)
-        value = sympy.simplify(expr.subs(RHO, u**2 - 1)).subs(u, 0)
-    return value
-
-
-def _hypotheses(lines: tuple[Line, ...], _: Settings) -> Finding:
-    """κ'' >= 0 on (-1, 1) where claimed, by ρ = (1-u²)/(1+u²); and with it κ' >= κ'(-1) >= 0."""
-    u = sympy.Symbol("u", positive=True)
-    rows: list[tuple[str, sympy.Expr, str]] = []
-    powers: list[Row] = [("κ of |x| at 1", _kappa("abs").subs(RHO, 1), sympy.S.One)]
-    for line in lines:
-        kappa, name = line.ker.correlation, line.ker.left.name
-        if line.convex and name in BENDS:
-            factor, of = BENDS[name]
-            label = f"{name}: κ'' = {factor} κ of {of}, the mean of a product of σ'' >= 0"
-            powers.append((label, sympy.diff(kappa, RHO, 2), factor * _kappa(of)))
-        elif line.convex:
-            bend = sympy.diff(kappa, RHO, 2).subs(RHO, (1 - u**2) / (1 + u**2))
-            rows.append((f"{name}: κ''", sympy.simplify(bend), ">=0"))
-        if line.nondecreasing:
-            rows.append((f"{name}: κ'(-1)", _at_minus_one(sympy.diff(kappa, RHO)), ">=0"))
-    return combine(signs(rows), identities(powers))
-
-
-def _kappa(name: str) -> sympy.Expr:
-    return symcomp.dual_kernel(name).correlation
-
-
-def _many_starts(lines: tuple[Line, ...], settings: Settings) -> Finding:
-    """M = 2, 3, 5 in R^M, 6 starts each: least 𝓔, its cosines and equal weights as claimed."""
-    bad, count, worst = [], 0, 0.0
-    for line in lines:
-        for m in (2, 3, 5):
-            found = least_energy(line.ker, m, m, 6, settings.seed)
-            cosine = line.cosine(m)
-            energy = float(
-                objectives.kappa(line.ker, sympy.S.One) / m
-                + (1 - Rational(1, m)) * objectives.kappa(line.ker, cosine)
-            )
-            gram = (found.U @ found.U.T)[~np.eye(m, dtype=bool)]
-            errors = [abs(found.energy - energy) / max(energy, 1e-3) * 1e3]
-            if line.strict:
-                errors.append(float(np.abs(gram - float(cosine)).max()))
-                errors.append(float(np.abs(m * found.p - 1).max()))
-            off = max(errors)
-            count, worst = count + 1, max(worst, off)
-            if not off < 1e-2:
-                bad.append(
-                    f"{line.ker.left.name}, M = {m}: 𝓔 = {found.energy:.8f} against {energy:.8f}, "
-                    f"cosines {gram.min():.4f} to {gram.max():.4f} against {float(cosine):.4f}"
-                )
-    outcome = Outcome.FAILS if bad else Outcome.HOLDS
-    figure = f"{count} optima of {len(lines)} activations, worst error {worst:.1g}"
-    return Finding(outcome, figure, count, count, count, "; ".join(bad[:4]))
-
-
-def _one_line(name: str, change: Callable[[Line], Line]) -> Callable[[Any], tuple[Line, ...]]:
-    """The changed line alone."""
-    return lambda lines: tuple(change(x) for x in lines if x.ker.left.name == name)
-
-
-E7 = Claim(
-    id="E7",
-    title="Other activations: the optimal cosine is the argmin of κ, or the simplex's",
-    statement=(
-        r"\sigma\text{ convex, homogeneous, }\beta=0,\ \rho^*=\arg\min_{[-1,1]}\kappa,\ d\ge M:"
-        r"\quad\text{equal norms and }\rho_{ij}=\max\Bigl(-\frac1{M-1},\rho^*\Bigr);\quad"
-        r"\rho^*=-1\text{ for nondecreasing }\kappa,\ 0\text{ for }|x|;\quad"
-        r"\sigma(x)=x:\ \kappa=\rho,\text{ least energy }0\text{ at the simplex, not there alone}"
-    ),
-    source="theory.md E7 (this project's reconstruction)",
-    subject=lambda: tuple(map(_line, LINES)),
-    evidence=(
-        Evidence(
-            Kind.PROOF,
-            "SymPy: the signs of κ'' and of κ'(-1) that the engine read off σ",
-            _hypotheses,
-            covers="the hypotheses, line by line",
-        ),
-        Evidence(
-            Kind.STATISTICS,
-            "L-BFGS over weights and directions, 6 starts",
-            _many_starts,
-            covers="M = 2, 3, 5, d = M",
-        ),
-    ),
-    mutants=(
-        Mutant("ρ* = -1 for |x|", _one_line("abs", lambda x: replace(x, star=Integer(-1)))),
-        Mutant(
-            "ρ* = 0 for a leaky slope of -1/4",
-            _one_line("leaky_relu:slope=-1/4", lambda x: replace(x, star=Integer(0))),
-        ),
-        Mutant(
-            "the optimum of the identity the only one",
-            _one_line("identity", lambda x: replace(x, strict=True)),
-        ),
-        Mutant("|x| nondecreasing", _one_line("abs", lambda x: replace(x, nondecreasing=True))),
-    ),
-    depends_on=("E1", "K3"),
-)
-
-CLAIMS: tuple[Claim[Any], ...] = (E3, E3C, E7)
+CLAIMS: tuple[Claim[Any], ...] = (E3, E3C)

@@ -1,38 +1,36 @@
 """Gaussian expectations and losses by quadrature of their bare definition, without a closed form.
 
 Every number is an mpmath integral of the definition, split wherever the integrand is not smooth.
-Gauss-Legendre squares its error when the nodes double, so a panel is done when two levels agree to
-somewhat more than half of the digits; one that never settles (an undeclared kink) is an error.
 Numbers are taken as int, float, Fraction, mpf or strings such as "1.3"; floats as they are.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, lru_cache, partial
-from itertools import combinations, pairwise
+from functools import lru_cache, partial
+from itertools import combinations
 from typing import Any
 
 import mpmath
-import numpy as np
 from mpmath import mpf
+
+from proofs_checks.panels import (
+    GUARD,
+    QuadratureError,
+    cutoff,
+    gaussian_mean,
+    integral,
+    rayleigh_rule,
+    settle,
+    split,
+)
 
 Function = Callable[[mpf], mpf]
 Rows = Sequence[Sequence[Any]]
 Row = list[mpf]
-Rule = tuple[tuple[Any, mpf], ...]  # nodes, as the integrand takes them, and weights
 Network = list[tuple[mpf, Row]]  # outer weight and inner weights of each neuron
 
-_GUARD = 15  # digits that rounding may cost
 _RIDGE = mpf("0.3")  # resolves a Gaussian to 80 digits; also the sqrt(1-ρ²) where grids change
-_TAIL = 20  # digits of the Gaussian tail left to the growth of the integrand
-_LEVELS = (10, 20, 40, 80, 160)
-_BISECTIONS = 8
-
 
 _number = mpmath.mpmathify
-
-
-class QuadratureError(ArithmeticError):
-    """The integrand is not smooth between the declared kinks."""
 
 
 def relu(x: mpf) -> mpf:
@@ -61,7 +59,7 @@ def expectation(
     Raises ValueError for c² > qu qv, QuadratureError for an undeclared kink.
     """
     kinks_f, kinks_g = tuple(kinks_f), tuple(kinks_g)
-    with mpmath.workdps(digits + _GUARD):
+    with mpmath.workdps(digits + GUARD):
         su, sv, c, spread = _covariance(qu, qv, c, digits)
         if su == 0:
             return f(su) * expectation1(g, qv, kinks_g, digits)
@@ -79,11 +77,11 @@ def expectation(
 
 def expectation1(f: Function, q: Any, kinks: Iterable[Any] = (0,), digits: int = 50) -> mpf:
     """E f(X), X centred Gaussian with variance q >= 0, f smooth between its kinks."""
-    with mpmath.workdps(digits + _GUARD):
+    with mpmath.workdps(digits + GUARD):
         s = mpmath.sqrt(_number(q))
         if s == 0:
             return f(s)
-        return _gaussian(lambda z: f(s * z), [_number(k) / s for k in kinks], digits)
+        return gaussian_mean(lambda z: f(s * z), [_number(k) / s for k in kinks], digits)
 
 
 def polar(f: Function, g: Function, qu: Any, qv: Any, c: Any, digits: int = 50) -> mpf:
@@ -93,14 +91,14 @@ def polar(f: Function, g: Function, qu: Any, qv: Any, c: Any, digits: int = 50) 
     1/(2π) Σ_± [∫_0^α G(± sin t, ∓ sin(α-t)) dt + ∫_0^δ G(± sin(δ-t), ± sin t) dt],
     G(x, y) = ∫_0^∞ f(√qu r x) g(√qv r y) r exp(-r²/2) dr: no small angle is ever a difference.
     """
-    with mpmath.workdps(digits + _GUARD):
+    with mpmath.workdps(digits + GUARD):
         su, sv, c, spread = _covariance(qu, qv, c, digits)
 
         def radial(x: mpf, y: mpf) -> mpf:
             x, y = su * x, sv * y
-            return _settle(partial(_rayleigh, digits), lambda r: f(r * x) * g(r * y), digits)
+            return settle(partial(rayleigh_rule, digits), lambda r: f(r * x) * g(r * y), digits)
 
-        return _sectors(radial, spread, c, digits)
+        return _sectors(radial, spread, c, digits, twins=f is g and su == sv)
 
 
 def homogeneous(
@@ -110,9 +108,10 @@ def homogeneous(
 
     As `polar`, with ∫_0^∞ r^(degree+1) exp(-r²/2) dr = 2^(degree/2) Γ(1 + degree/2) taken out.
     """
-    with mpmath.workdps(digits + _GUARD):
+    with mpmath.workdps(digits + GUARD):
         su, sv, c, spread = _covariance(qu, qv, c, digits)
-        angular = _sectors(lambda x, y: f(su * x) * g(sv * y), spread, c, digits)
+        twins = f is g and su == sv
+        angular = _sectors(lambda x, y: f(su * x) * g(sv * y), spread, c, digits, twins)
         return _radial_moment(2, degree) * angular
 
 
@@ -123,10 +122,10 @@ def trapezoid(f: Function, g: Function, qu: Any, qv: Any, c: Any, digits: int = 
     levels agree to 0.7 of the digits, and once more. Off |ρ| = 1 the grid is one of x and y, where
     f and g are needed on two lines only; near it, one of x and of y's deviation given x.
     """
-    with mpmath.workdps(digits + _GUARD):
+    with mpmath.workdps(digits + GUARD):
         su, sv, c, spread = _covariance(qu, qv, c, digits)
         rho, gap = c / (su * sv), spread / (su * sv)
-        level = partial(_grid if gap > _RIDGE else _ridge, f, g, su, sv, rho, gap, _cutoff(digits))
+        level = partial(_grid if gap > _RIDGE else _ridge, f, g, su, sv, rho, gap, cutoff(digits))
         h = max(min(gap, mpf(1)), _RIDGE) / 2
         before = level(h)
         for _ in range(6):
@@ -185,11 +184,11 @@ def conditional(
 
     The outer mean is split also where a kink of g enters, crosses and leaves the inner range.
     """
-    with mpmath.workdps(digits + _GUARD):
+    with mpmath.workdps(digits + GUARD):
         su, _, c, spread = _covariance(qu, qv, c, digits)
         shift, width = c / su, spread / su  # Y given X = su z has mean shift z, deviation width
         kinks = [_number(k) for k in kinks_g]
-        reach = width * _cutoff(digits)
+        reach = width * cutoff(digits)
         cuts = [_number(k) / su for k in kinks_f]
         if shift:
             cuts += [(k + e) / shift for k in kinks for e in (-reach, 0, reach)]
@@ -199,9 +198,9 @@ def conditional(
             if left == 0:
                 return left
             inner = [(k - mean) / width for k in kinks]
-            return left * _gaussian(lambda y: g(mean + width * y), inner, digits)
+            return left * gaussian_mean(lambda y: g(mean + width * y), inner, digits)
 
-        return _gaussian(given, cuts, digits)
+        return gaussian_mean(given, cuts, digits)
 
 
 # ---- losses between networks ---------------------------------------------------------------------
@@ -221,7 +220,7 @@ def loss_by_quadrature(
     W (N, d), Theta (M, d), d = 2 or 3, σ smooth off 0 and positively homogeneous: the square is a
     radial moment times an integral over the circle or the sphere, split at every neuron's kink.
     """
-    with mpmath.workdps(digits + _GUARD):
+    with mpmath.workdps(digits + GUARD):
         negative = [(-weight, row) for weight, row in _network(Theta, b)]
         return _mean_square([*_network(W, a), *negative], sigma, degree, digits)
 
@@ -239,18 +238,23 @@ def simplified_by_quadrature(
 
     As E g² - 2 E g f̂ + E f̂²: g² is a mean over (x, ζ, ζ'), g f̂ one over (x, ζ); σ as for the loss.
     """
-    with mpmath.workdps(digits + _GUARD):
+    with mpmath.workdps(digits + GUARD):
         (x, y), zero = (_number(t) for t in mu), mpf(0)
         along, spread = mpmath.hypot(x, y), mpmath.sqrt(_number(tau) ** 2 - x**2 - y**2)
         flat = _network(Theta, b)
         raised = [(weight, [*row, zero]) for weight, row in flat]
 
-        def mean(left: Network, right: Network) -> mpf:
-            return _product(left, right, sigma, degree, digits)
-
-        squared = mean(_network([[along, spread, zero]]), _network([[along, zero, spread]]))
-        cross = mpmath.fsum(mean(_network([[x, y, spread]]), [neuron]) for neuron in raised)
+        g = _network([[x, y, spread]])
+        cross = mpmath.fsum(_product(g, [neuron], sigma, degree, digits) for neuron in raised)
+        squared = _target_square(along, spread, sigma, degree, digits)
         return squared - 2 * cross + _mean_square(flat, sigma, degree, digits)
+
+
+@lru_cache(maxsize=64)
+def _target_square(along: mpf, spread: mpf, sigma: Function, degree: Any, digits: int) -> mpf:
+    """E g(x)² of `simplified_by_quadrature`; kept, as many networks meet one target."""
+    one, other = ([[along, *row]] for row in ((spread, mpf(0)), (mpf(0), spread)))
+    return _product(_network(one), _network(other), sigma, degree, digits)
 
 
 def _network(rows: Rows, weights: Sequence[Any] | None = None) -> Network:
@@ -293,7 +297,7 @@ def _product(left: Network, right: Network, sigma: Function, degree: Any, digits
 def _circle(fun: Callable[..., mpf], normals: list[Row], digits: int, floor: mpf) -> mpf:
     """Mean of fun(cos φ, sin φ), split where (cos φ, sin φ) is orthogonal to a normal."""
     cuts = _whole_turn(mpmath.atan2(x, -y) for x, y in normals)
-    total = _integral(lambda t: fun(*mpmath.cos_sin(t)), cuts, digits, floor)
+    total = integral(lambda t: fun(*mpmath.cos_sin(t)), cuts, digits, floor)
     return total / (2 * mpmath.pi)
 
 
@@ -316,14 +320,14 @@ def _sphere(fun: Callable[..., mpf], normals: list[Row], digits: int, floor: mpf
             cos, sin = mpmath.cos_sin(h)
             return cos * fun(cos * c, cos * s, sin)
 
-        return _integral(point, _cuts(-mpmath.pi / 2, mpmath.pi / 2, latitudes), digits, floor)
+        return integral(point, split(-mpmath.pi / 2, mpmath.pi / 2, latitudes), digits, floor)
 
-    return _integral(meridian, longitudes, digits, floor) / (4 * mpmath.pi)
+    return integral(meridian, longitudes, digits, floor) / (4 * mpmath.pi)
 
 
 def _whole_turn(angles: Iterable[mpf]) -> list[mpf]:
     """0, the angles modulo π, π, and the same half a turn on."""
-    half = _cuts(0, mpmath.pi, [angle % mpmath.pi for angle in angles])
+    half = split(0, mpmath.pi, [angle % mpmath.pi for angle in angles])
     return half + [angle + mpmath.pi for angle in half[1:]]
 
 
@@ -355,12 +359,12 @@ def _radial_moment(dimension: int, degree: Any) -> mpf:
     return 2**power * mpmath.gamma(half + power) / mpmath.gamma(half)
 
 
-# ---- quadrature ----------------------------------------------------------------------------------
+# ---- two Gaussians -------------------------------------------------------------------------------
 
 
 def _covariance(qu: Any, qv: Any, c: Any, digits: int) -> tuple[mpf, mpf, mpf, mpf]:
     """√qu, √qv, c and √(qu qv - c²), the last free of cancellation."""
-    with mpmath.workdps(4 * (digits + _GUARD)):
+    with mpmath.workdps(4 * (digits + GUARD)):
         qu, qv, c = _number(qu), _number(qv), _number(c)
         gap = qu * qv - c * c
         if min(qu, qv) < 0 or gap < -qu * qv * mpf(10) ** -digits:
@@ -369,8 +373,14 @@ def _covariance(qu: Any, qv: Any, c: Any, digits: int) -> tuple[mpf, mpf, mpf, m
     return mpmath.sqrt(qu), mpmath.sqrt(qv), c, +spread
 
 
-def _sectors(integrand: Callable[[mpf, mpf], mpf], spread: mpf, c: mpf, digits: int) -> mpf:
-    """1/(2π) times the four sectors of `polar`."""
+def _sectors(
+    integrand: Callable[[mpf, mpf], mpf], spread: mpf, c: mpf, digits: int, twins: bool
+) -> mpf:
+    """1/(2π) times the four sectors of `polar`.
+
+    ``twins``: integrand(x, y) = integrand(y, x). Then t -> α - t turns one sector of opposite signs
+    into the other, and t -> δ - t each half of a sector of like signs into its other half.
+    """
     alpha, delta = mpmath.atan2(spread, c), mpmath.atan2(spread, -c)
 
     def opposite(t: mpf, sign: int) -> mpf:
@@ -379,123 +389,11 @@ def _sectors(integrand: Callable[[mpf, mpf], mpf], spread: mpf, c: mpf, digits: 
     def alike(t: mpf, sign: int) -> mpf:
         return integrand(sign * mpmath.sin(delta - t), sign * mpmath.sin(t))
 
-    total = mpmath.fsum(
-        _integral(partial(sector, sign=sign), [mpf(0), width], digits)
-        for sector, width in ((opposite, alpha), (alike, delta))
-        for sign in (1, -1)
-    )
+    def part(sector: Callable[[mpf, int], mpf], sign: int, width: mpf) -> mpf:
+        return integral(lambda t: sector(t, sign), [mpf(0), width], digits)
+
+    if twins:
+        half = part(opposite, 1, alpha) + part(alike, 1, delta / 2) + part(alike, -1, delta / 2)
+        return half / mpmath.pi
+    total = mpmath.fsum(part(opposite, sign, alpha) + part(alike, sign, delta) for sign in (1, -1))
     return total / (2 * mpmath.pi)
-
-
-def _cutoff(digits: int) -> mpf:
-    """L with exp(-L²/2) = 10^-(digits + tail); what lies beyond is dropped."""
-    return mpmath.sqrt(2 * mpmath.ln(10) * (digits + _TAIL))
-
-
-def _gaussian(fun: Function, kinks: Iterable[mpf], digits: int) -> mpf:
-    """E fun(Z), Z ~ N(0, 1), over [-L, L] split at the kinks."""
-    end = _cutoff(digits)
-    cuts = _cuts(-end, end, kinks)
-    total = _integral(lambda at: at[1] * fun(at[0]), cuts, digits, rule=_normal_panel)
-    return total / mpmath.sqrt(2 * mpmath.pi)
-
-
-def _cuts(low: Any, high: Any, kinks: Iterable[mpf]) -> list[mpf]:
-    return [+low, *sorted({k for k in kinks if low < k < high}), +high]
-
-
-def _integral(
-    fun: Callable[[Any], mpf],
-    cuts: Sequence[mpf],
-    digits: int,
-    scale: Any = 0,
-    depth: int = 0,
-    rule: Callable[[int, mpf, mpf, int], Rule] | None = None,
-) -> mpf:
-    """∫ fun over [cuts[0], cuts[-1]], fun smooth between neighbouring cuts; nodes are the rule's.
-
-    Each panel is settled in proportion to the whole, or to `scale` where that is larger: a tail, or
-    a sector where the integrand is nothing but rounding, costs no nodes.
-    """
-    rule = rule or _panel
-    panels = [partial(rule, digits, low, high) for low, high in pairwise(cuts) if low < high]
-    scale = max(scale, mpmath.fsum(_weighted(panel(_LEVELS[0]), fun)[1] for panel in panels))
-    total = mpf(0)
-    for panel in panels:
-        try:
-            total += _settle(panel, fun, digits, scale)
-        except QuadratureError:
-            if depth == _BISECTIONS:
-                raise
-            low, high = panel.args[1:]
-            halves = [low, (low + high) / 2, high]
-            total += _integral(fun, halves, digits, scale, depth + 1, rule)
-    return total
-
-
-def _settle(
-    rule: Callable[[int], Rule], fun: Callable[[Any], mpf], digits: int, scale: Any = 0
-) -> mpf:
-    """Σ weight fun(node), the nodes doubled until the error is negligible against the scale.
-
-    Relative to the panel's own size the error is squared by each doubling; a fifth more digits
-    than asked for make up for the constants in that rule.
-    """
-    tolerance = mpf(10) ** -(1.2 * digits)
-    previous = None
-    for n in _LEVELS:
-        total, size = _weighted(rule(n), fun)
-        small = tolerance * size * max(size, scale)
-        if previous is not None and (total - previous) ** 2 <= small:
-            return total
-        previous = total
-    raise QuadratureError(f"{_LEVELS[-1]} nodes do not settle the integral to {digits} digits")
-
-
-def _weighted(rule: Rule, fun: Callable[[Any], mpf]) -> tuple[mpf, mpf]:
-    """Σ weight fun(node) and Σ weight |fun(node)|."""
-    terms = [weight * fun(node) for node, weight in rule]
-    return mpmath.fsum(terms), mpmath.fsum(terms, absolute=True)
-
-
-@lru_cache(maxsize=512)
-def _panel(digits: int, low: mpf, high: mpf, n: int) -> Rule:
-    half, middle = (high - low) / 2, (high + low) / 2
-    return tuple((middle + half * x, half * w) for x, w in _legendre(n, digits))
-
-
-@lru_cache(maxsize=512)
-def _normal_panel(digits: int, low: mpf, high: mpf, n: int) -> Rule:
-    """A node is a pair (z, exp(-z²/2)), kept for the next activation with the same kinks."""
-    return tuple(((z, mpmath.exp(-z * z / 2)), w) for z, w in _panel(digits, low, high, n))
-
-
-@cache
-def _rayleigh(digits: int, n: int) -> Rule:
-    """Nodes and weights for ∫_0^L fun(r) r exp(-r²/2) dr, densest where the weight is."""
-    with mpmath.workdps(digits + _GUARD):
-        end = _cutoff(digits)
-        rule = (*_panel(digits, mpf(0), end / 4, n), *_panel(digits, end / 4, end, n))
-        return tuple((r, w * r * mpmath.exp(-r * r / 2)) for r, w in rule)
-
-
-@cache
-def _legendre(n: int, digits: int) -> Rule:
-    """Gauss-Legendre nodes and weights on [-1, 1]: NumPy's, polished by Newton, and mirrored."""
-    rough = np.polynomial.legendre.leggauss(n)[0]
-    with mpmath.workdps(digits + _GUARD + 5):
-        upper = [_polished(n, mpf(x), digits) for x in rough[n // 2 :]]
-        return (*((-x, w) for x, w in reversed(upper[n % 2 :])), *upper)
-
-
-def _polished(n: int, x: mpf, digits: int) -> tuple[mpf, mpf]:
-    """The zero of P_n near x and its weight 2 / ((1-x²) P_n'(x)²)."""
-    while True:
-        before, value = mpf(1), x
-        for k in range(2, n + 1):
-            before, value = value, ((2 * k - 1) * x * value - (k - 1) * before) / k
-        slope = n * (before - x * value) / (1 - x * x)
-        step = value / slope
-        x -= step
-        if abs(step) < mpf(10) ** -(digits + _GUARD):
-            return x, 2 / ((1 - x * x) * slope**2)

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 import symcomp
-from proofs_checks import catalogue, formula_page, optimality
+from proofs_checks import catalogue, formula_page, minimisers
 from proofs_checks.cache import versions
 from proofs_checks.etf import report as etf_report
 from proofs_checks.formula_page import ORIGIN
@@ -39,7 +39,7 @@ _COLOURS = {
 def write(
     run: Run,
     folder: Path,
-    data: Sequence[optimality.Experiment] = (),
+    data: Sequence[minimisers.Experiment] = (),
     activations: Iterable[str] = ("relu",),
 ) -> tuple[Path, ...]:
     """Write ledger.json and its schema, ledger.md, formulas.md and generated/<name>.py.
@@ -72,7 +72,7 @@ def errands(ids: Iterable[str], seed: int, activations: Iterable[str] = ("relu",
     """
     ids = tuple(ids)
     names = symcomp.activations() if _is_about_all(ids) else activations
-    drawn = optimality.LAWS if _is_on_data(ids) else ()
+    drawn = minimisers.LAWS if _is_on_data(ids) else ()
     return [
         *(Errand(_drawn_name(law), partial(_drawn, law, seed)) for law in drawn),
         *(
@@ -216,7 +216,7 @@ def _mutant_json(mutant: MutantResult) -> dict[str, Any]:
 # ------------------------------------------------------------------ Markdown
 
 
-def as_markdown(run: Run, data: Sequence[optimality.Experiment] = ()) -> str:
+def as_markdown(run: Run, data: Sequence[minimisers.Experiment] = ()) -> str:
     """The ledger as Markdown: table, graph of dependencies, every claim in full, experiments."""
     settings = run.settings
     blocks = [
@@ -316,7 +316,7 @@ def _figure(e: EvidenceResult) -> str:
 # ------------------------------------------------------------------ on data
 
 
-def experiments(run: Run) -> tuple[optimality.Experiment, ...]:
+def experiments(run: Run) -> tuple[minimisers.Experiment, ...]:
     """One drawn target of each law with the run's seed, where the run is about data (E8).
 
     The residual is small enough for the three decimals that are shown.
@@ -324,21 +324,21 @@ def experiments(run: Run) -> tuple[optimality.Experiment, ...]:
     if not _is_on_data(_ids(run)):
         return ()
     brought, seed = run.brought, run.settings.seed
-    return tuple(brought.get(_drawn_name(law)) or _drawn(law, seed) for law in optimality.LAWS)
+    return tuple(brought.get(_drawn_name(law)) or _drawn(law, seed) for law in minimisers.LAWS)
 
 
 def _drawn_name(law: str) -> str:
     return f"{law} target"
 
 
-def _drawn(law: str, seed: int) -> optimality.Experiment:
-    return optimality.experiment(law, seed=seed, tol=1e-6)
+def _drawn(law: str, seed: int) -> minimisers.Experiment:
+    return minimisers.experiment(law, seed=seed, tol=1e-6)
 
 
-def on_data(experiment: optimality.Experiment) -> str:
+def on_data(experiment: minimisers.Experiment) -> str:
     """The minimiser of L_N for one drawn target beside the simplex ETF of E2, as plain text."""
     e, found = experiment, experiment.minimum
-    theory = optimality.finite_minimum()
+    theory = minimisers.finite_minimum()
     cosine, radius, value, excess = (
         float(expr.subs({objectives.M: e.M, objectives.TAU: 1}))
         for expr in (theory.cosine, theory.radius, theory.value, theory.excess)
@@ -367,7 +367,7 @@ def _numbers(values: Iterable[float]) -> str:
     return " ".join(f"{round(float(value), 3) + 0.0:6.3f}" for value in values)
 
 
-def _data_markdown(data: Sequence[optimality.Experiment]) -> Iterator[str]:
+def _data_markdown(data: Sequence[minimisers.Experiment]) -> Iterator[str]:
     if data:
         yield (
             "## On data\n\nTargets drawn at random, with zero mean and τ = 1, and the minimiser of "

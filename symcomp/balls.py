@@ -10,9 +10,9 @@ import mpmath
 import sympy
 from flint import acb, arb, fmpq
 
+from symcomp.bivariate_balls import ball as bivariate_ball
 from symcomp.errors import ArgumentError, ExpressionError
 from symcomp.special import BivariateNormalCDF
-from symcomp.special import ball as bivariate_ball
 
 Ball = arb | fmpq
 Number: TypeAlias = "int | float | str | Fraction | sympy.Rational | mpmath.mpf | fmpq"

@@ -4,7 +4,7 @@ Throughout (X, Y) is centred with variances q_u, q_v and covariance c.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 
 import sympy
@@ -20,6 +20,7 @@ QV = sympy.Symbol("q_v", positive=True)
 
 Sum = dict[Element, sympy.Expr]
 
+_factor = lru_cache(maxsize=4096)(sympy.factor)  # terms share nearly all of their covariances
 PRICE, STEIN = "Price's ladder", "Stein's recursion"
 
 
@@ -127,9 +128,9 @@ def gathered(expr: sympy.Expr) -> sympy.Expr:
     for addend in sympy.Add.make_args(sympy.expand(expr.xreplace(masks))):
         plain, special = addend.as_independent(*unmask, as_Add=False)
         special = sympy.powsimp(special.xreplace(unmask), combine="exp")
-        special = special.replace(sympy.exp, lambda e: sympy.exp(sympy.factor(e)))
+        special = special.replace(sympy.exp, lambda e: sympy.exp(_factor(e)))
         groups[special] = groups.get(special, sympy.S.Zero) + plain
-    return sum((sympy.factor(k) * special for special, k in groups.items()), sympy.S.Zero)
+    return sum((_factor(k) * special for special, k in groups.items()), sympy.S.Zero)
 
 
 def _real(expr: sympy.Expr) -> sympy.Expr:
@@ -149,14 +150,14 @@ def _term_mean(terms: tuple[Term, ...], cov: sympy.Matrix) -> sympy.Expr:
         raise OutsideClassError("E f(X) g(Y): found a wave over a threshold with no closed form")
     eye = sympy.eye(n)
     squeeze = eye + 2 * cov * sympy.diag(*(t.alpha for t in terms))
-    det = sympy.factor(squeeze.det())
+    det = _factor(squeeze.det())
     if det.is_positive is False:
         shown = " · ".join(str(t.expr()) for t in terms)
         raise DivergenceError(f"E f(X): found {shown}, which grows too fast for a Gaussian mean")
-    tilted = (squeeze.adjugate() * cov / det).applyfunc(sympy.factor)
+    tilted = (squeeze.adjugate() * cov / det).applyfunc(_factor)
     beta = sympy.Matrix([t.beta for t in terms])
     mean = tilted * beta
-    weight = sympy.exp(sympy.factor((beta.T * mean)[0] / 2)) / sympy.sqrt(det)
+    weight = sympy.exp(_factor((beta.T * mean)[0] / 2)) / sympy.sqrt(det)
     # A threshold is U > 0 with U = a X_i + b + e Z, Z an independent standard normal.
     marks = [(i, a, b, 1) for i, t in enumerate(terms) for a, b in t.soft]
     marks += [(i, 1, -t.start, 0) for i, t in enumerate(terms) if t.start is not None]
@@ -221,7 +222,7 @@ def _given_zero(
     rest = [j for j in range(len(mean)) if j != k]
     given = [mean[j] - cov[j, k] * mean[k] / var for j in rest]
     cond = sympy.Matrix(
-        [[sympy.factor(cov[i, j] - cov[i, k] * cov[j, k] / var) for j in rest] for i in rest]
+        [[_factor(cov[i, j] - cov[i, k] * cov[j, k] / var) for j in rest] for i in rest]
     )
     return given, density, cond
 
@@ -234,7 +235,7 @@ def _orthant(mean: list[sympy.Expr], cov: sympy.Matrix) -> sympy.Expr:
         return (1 + sympy.erf(_scaled(mean[0], cov[0, 0]) / sympy.sqrt(2))) / 2
     if len(mean) == 2:
         h, k = (_scaled(m, cov[i, i]) for i, m in enumerate(mean))
-        r = sympy.factor(_scaled(_scaled(cov[0, 1], cov[0, 0]), cov[1, 1]))
+        r = _factor(_scaled(_scaled(cov[0, 1], cov[0, 0]), cov[1, 1]))
         if not h.has(sympy.I) and not k.has(sympy.I):
             return BivariateNormalCDF(h, k, r)
     raise OutsideClassError("E f(X) g(Y): found an orthant probability with no closed form here")
@@ -242,7 +243,7 @@ def _orthant(mean: list[sympy.Expr], cov: sympy.Matrix) -> sympy.Expr:
 
 def _root(variance: sympy.Expr) -> sympy.Expr:
     """Square root of a positive rational function, as a quotient of roots of polynomials."""
-    top, bottom = sympy.fraction(sympy.factor(variance))
+    top, bottom = sympy.fraction(_factor(variance))
     # SymPy may have put the sign of both on either; as q -> 0 every variance here is positive.
     small = {s: sympy.Rational(1, 1000) if s in (QU, QV) else 0 for s in (QU, QV, C)}
     if bottom.subs(small).could_extract_minus_sign():
@@ -251,7 +252,7 @@ def _root(variance: sympy.Expr) -> sympy.Expr:
 
 
 def _scaled(mean: sympy.Expr, variance: sympy.Expr) -> sympy.Expr:
-    return sympy.factor(mean) / _root(variance)
+    return _factor(mean) / _root(variance)
 
 
 def _lowered(powers: tuple[int, ...], i: int) -> tuple[int, ...]:
@@ -275,7 +276,7 @@ def price(f: Form, g: Form) -> tuple[sympy.Expr, tuple[Step, ...]]:
     steps.append(_step_for_kernel(n, to_expr(total), "the expectation is elementary"))
     for k in range(n - 1, -1, -1):
         left, right = (expectation(h, q) for h, q in zip(rungs[k], (QU, QV), strict=True))
-        start = sympy.factor(left * right)
+        start = _factor(left * right)
         steps.append(Step("value at c = 0", _equation(_kernel(k, 0), start)))
         total = add(integral_from_zero(total), {Element(0): start})
         steps.append(_step_for_kernel(k, to_expr(total), "integrate from 0 to c"))

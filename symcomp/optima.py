@@ -13,10 +13,9 @@ from symcomp import objectives
 from symcomp.balls import Number, exact, rational
 from symcomp.bounds import Real, correlation, frame_bound, inertia_bound, real_function
 from symcomp.catalogue import Activation
-from symcomp.codegen import generate
-from symcomp.descent import descend
 from symcomp.errors import ArgumentError
-from symcomp.frames import real_etf, seidel, simplex_etf
+from symcomp.few_dimensions import STARTS, exact_objective, frame_at_bound, search
+from symcomp.frames import simplex_etf
 from symcomp.kernels import DualKernel, dual_kernel
 from symcomp.networks import check_count, real_array
 
@@ -25,8 +24,6 @@ Array = NDArray[np.float64]
 # mpmath's precision belongs to the process: threads that each set their own take turns
 _PRECISION = RLock()
 
-STARTS = 24  # of the search where no closed form is known
-_SEED = 0
 _TEXTS = {
     "": "no claim says that nothing beats it",
     **{name: f"global minimiser ({name})" for name in ("E2", "E3", "E4", "E7")},
@@ -297,14 +294,14 @@ def _in_few_dimensions(
     if closed.claim:  # what holds in every dimension holds in this one
         everywhere = closed.value / closed.tau ** (2 * k)
         least, bound = max((least, bound), (everywhere, closed.claim))
-    frame = _frame_at_bound(ker, M, d, least, closed.digits) if beta == 0 else None
+    frame = frame_at_bound(ker, M, d, least, closed.digits) if beta == 0 else None
     scale = _mpf(tau)
     if frame is not None:
         units, radius = frame
         lengths, value, mean = np.full(M, float(scale * radius)), least, scale * radius
     else:
-        Theta = _search(ker, M, d, float(beta))
-        value = _objective(ker, Theta, b)
+        Theta = search(ker, M, d, float(beta))
+        value = exact_objective(ker, Theta, b)
         norms = np.linalg.norm(Theta, axis=1)
         units = np.divide(Theta, norms[:, None], out=np.zeros_like(Theta), where=Theta != 0)
         lengths = float(scale) * norms
@@ -331,60 +328,6 @@ def _in_few_dimensions(
         bound=bound,
         started=0 if frame is not None else STARTS,
     )
-
-
-def _frame_at_bound(
-    ker: DualKernel, M: int, d: int, least: mpmath.mpf, digits: int
-) -> tuple[Array, mpmath.mpf] | None:
-    """A real ETF(d, M) and its radius, if one is constructed here and its F is the bound.
-
-    Its Gram matrix is I + c S with S of whole numbers, so that 𝓔 needs only their counts.
-    """
-    try:
-        S = seidel(d, M)
-    except ArgumentError:
-        return None
-    kappa, k = correlation(ker), objectives.homogeneity(ker)
-    c = mpmath.sqrt(mpmath.mpf(M - d) / (d * (M - 1)))
-    counts = ((mpmath.mpf(1), M), (c, int((S == 1).sum())), (-c, int((S == -1).sum())))
-    energy = sum(count * kappa(rho) for rho, count in counts) / mpmath.mpf(M) ** 2
-    zero = kappa(mpmath.mpf(0))
-    if abs(zero - zero**2 / energy - least) > mpmath.mpf(10) ** -(digits + 10):
-        return None
-    return real_etf(d, M), mpmath.root(zero / energy, k)
-
-
-def _search(ker: DualKernel, M: int, d: int, beta: float) -> Array:
-    """The best Theta (M, d) of descents of F at τ = 1 from Gaussian starts, the same every time."""
-    module = generate(ker.left).load()
-    mu = beta * np.eye(d)[0]
-    rng = np.random.default_rng(_SEED)
-
-    def objective(x: Array) -> tuple[float, Array]:
-        value, slope, _ = module.simplified_and_grad(1.0, mu, x.reshape(M, d))
-        return value, slope.ravel()
-
-    starts = (rng.standard_normal(M * d) / d**0.5 for _ in range(STARTS))
-    rough = (descend(objective, start, tol=1e-5) for start in starts)
-    best = min(rough, key=lambda run: run.value)
-    return descend(objective, best.point).point.reshape(M, d)
-
-
-def _objective(ker: DualKernel, Theta: Array, beta: mpmath.mpf) -> mpmath.mpf:
-    """F of the weights as they are, at τ = 1 and μ = beta times the first axis."""
-    kappa, k = correlation(ker), objectives.homogeneity(ker)
-    rows = [[mpmath.mpf(float(x)) for x in row] for row in Theta if row.any()]
-    lengths = [mpmath.sqrt(mpmath.fdot(row, row)) for row in rows]
-    cross = sum(
-        length**k * kappa(beta * row[0] / length) for row, length in zip(rows, lengths, strict=True)
-    )
-    own = sum(length ** (2 * k) for length in lengths) * kappa(mpmath.mpf(1))
-    for i, row in enumerate(rows):
-        for j in range(i):
-            rho = mpmath.fdot(row, rows[j]) / (lengths[i] * lengths[j])
-            rho = max(min(rho, mpmath.mpf(1)), mpmath.mpf(-1))
-            own += 2 * (lengths[i] * lengths[j]) ** k * kappa(rho)
-    return kappa(beta**2) - 2 * cross / len(Theta) + own / mpmath.mpf(len(Theta)) ** 2
 
 
 # ---- small things --------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from sympy import Expr, Rational
 
 from proofs_checks import certificates
 from proofs_checks.checks import falsify, identities
+from proofs_checks.etf.ensembles import cone_optimum
 from proofs_checks.etf.inertia import kernel_of
 from proofs_checks.etf.signs_sharp import Array, bound_rows, same_rows, sharp, two_rows
-from proofs_checks.etf.theorem import cone_optimum
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Outcome, Settings
 from proofs_checks.replay import signs as replay_signs
 from proofs_checks.strategies import unit_vectors

@@ -17,9 +17,8 @@ from sympy import Expr, IndexedBase, Rational, Sum, cos, pi, sin
 from proofs_checks.attack import descend
 from proofs_checks.checks import combine, falsify, identities, signs
 from proofs_checks.energy import configurations
+from proofs_checks.etf.ensembles import Ensemble, cone_optimum, float_h, true_h
 from proofs_checks.etf.forms import ANGLE, BETA, M, S, big_kernel, defect, height
-from proofs_checks.etf.jensen import mean_angle
-from proofs_checks.etf.tangents import true_height
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Outcome, Settings
 from symcomp import objectives
 from symcomp.codegen import generate
@@ -205,42 +204,6 @@ def _order(claim: Dominance) -> Iterator[tuple[str, Expr, str]]:
     yield "h(1)", objectives.kappa(claim.kernel, sympy.S.One), ">0"
 
 
-# ---- the cone's optimum --------------------------------------------------------------------------
-
-
-def cone_optimum(m: int, beta: mpf) -> tuple[mpf, mpf]:
-    """J* and its s at the current precision: grids in float64, then the secant method."""
-    start = 0.0
-    for half in (1.0, 4e-3, 2e-5):
-        s = np.clip(np.linspace(start - half, start + half, 801), -1, 1)
-        energies = 0.5 / m + (1 - 1 / m) * _h((m * s * s - 1) / (m - 1))
-        start = float(s[int(np.argmax(_h(float(beta) * s) ** 2 / energies))])
-
-    def slope(x: mpf) -> mpf:
-        t = (m * x * x - 1) / (m - 1)
-        cross, energy = _true_h(beta * x), (mpf(1) / 2 + (m - 1) * _true_h(t)) / m
-        return beta * _true_slope(beta * x) * energy - x * cross * _true_slope(t)
-
-    best = mpmath.findroot(slope, (mpf(start), mpf(start) - mpf(10) ** -7), verify=False)
-    energy = (mpf(1) / 2 + (m - 1) * _true_h((m * best**2 - 1) / (m - 1))) / m
-    return _true_h(beta * best) ** 2 / energy, best
-
-
-def _h(rho: Array) -> Array:
-    rho = np.clip(rho, -1, 1)
-    return np.asarray(
-        (np.sqrt((1 - rho) * (1 + rho)) + rho * (np.pi - np.arccos(rho))) / (2 * np.pi)
-    )
-
-
-def _true_h(rho: mpf) -> mpf:
-    return true_height(rho) / (2 * mpmath.pi)
-
-
-def _true_slope(rho: mpf) -> mpf:
-    return (mpmath.pi - mpmath.acos(min(max(rho, mpf(-1)), mpf(1)))) / (2 * mpmath.pi)
-
-
 # ---- attacks -------------------------------------------------------------------------------------
 
 
@@ -257,9 +220,9 @@ def _search(claim: Dominance, settings: Settings) -> Finding:
         np.fill_diagonal(gram, 1)
         with mpmath.workdps(20):
             s = float(cone_optimum(len(c), mpf(beta))[1])
-        energy = 0.5 / len(c) + (1 - 1 / len(c)) * _h(np.asarray(mean(len(c), s)))
-        best = _h(np.asarray(beta * s)) ** 2 / energy
-        return float(best - (c @ _h(beta * (U @ v))) ** 2 / (c @ _h(gram) @ c))
+        energy = 0.5 / len(c) + (1 - 1 / len(c)) * float_h(np.asarray(mean(len(c), s)))
+        best = float_h(np.asarray(beta * s)) ** 2 / energy
+        return float(best - (c @ float_h(beta * (U @ v))) ** 2 / (c @ float_h(gram) @ c))
 
     strategies = {
         "configuration": configurations(),
@@ -267,41 +230,6 @@ def _search(claim: Dominance, settings: Settings) -> Finding:
         "axis": st.integers(0, 9),
     }
     return falsify(margin, strategies, settings, slack=1e-13)
-
-
-@dataclass(frozen=True)
-class Ensemble:
-    """Weights c, heights s, unit vectors e orthogonal to v, and β, at high precision."""
-
-    c: Sequence[mpf]
-    s: Sequence[mpf]
-    e: Sequence[Sequence[mpf]]
-    beta: mpf
-
-    def ratio(self) -> mpf:
-        """(Σ c h(βs))²/ΣΣ c c h(ρ)."""
-        cross = mpmath.fsum(w * _true_h(self.beta * x) for w, x in zip(self.c, self.s, strict=True))
-        n = range(len(self.c))
-        own = mpmath.fsum(
-            self.c[i] * self.c[j] * (mpf(1) / 2 if i == j else _true_h(self._rho(i, j)))
-            for i in n
-            for j in n
-        )
-        return cross**2 / own if own else mpmath.inf  # 0 with weights of both signs only
-
-    def _rho(self, i: int, j: int) -> mpf:
-        flat = mpmath.sqrt((1 - self.s[i] ** 2) * (1 - self.s[j] ** 2))
-        return self.s[i] * self.s[j] + flat * mpmath.fdot(self.e[i], self.e[j])
-
-    def bound(self, share: mpf) -> mpf:
-        """H(βs̄)²/(2πe(y; s̄)) at y = share y_c."""
-        psi = [mpmath.pi - mpmath.acos(self.beta * x) for x in self.s]
-        _, end = mean_angle(self.c, psi)
-        y = mpmath.pi * end**2 / (mpmath.pi - mpmath.acos(self.beta)) ** 2 * share
-        height_ = -mpmath.cos(end) / self.beta
-        defect_ = mpmath.pi - y - mpmath.sin(y)
-        below = y * height_**2 + mpmath.sin(y) + defect_ / len(self.c)
-        return true_height(-mpmath.cos(end)) ** 2 / (2 * mpmath.pi * below)
 
 
 def _chain_search(claim: Dominance, settings: Settings) -> Finding:
@@ -381,7 +309,7 @@ def _optimiser(claim: Dominance, settings: Settings) -> Finding:
     for m, beta in ((2, 0.2), (3, 0.4), (3, 0.9), (6, 0.3), (9, 0.7)):
         mu = beta * np.eye(m + 1)[0]
         with mpmath.workdps(20):
-            least = float(_true_h(mpf(beta) ** 2) - cone_optimum(m, mpf(beta))[0])
+            least = float(true_h(mpf(beta) ** 2) - cone_optimum(m, mpf(beta))[0])
 
         def objective(x: Array, mu: Array = mu, m: int = m) -> tuple[float, Array]:
             value, slope, _ = module.simplified_and_grad(1.0, mu, x.reshape(m, m + 1))

@@ -14,10 +14,10 @@ from sympy import Expr, cos, pi, sin
 
 from proofs_checks import certificates
 from proofs_checks.checks import certify, combine, falsify, identities, signs
+from proofs_checks.etf.ensembles import Ensemble, cone_optimum
 from proofs_checks.etf.forms import ANGLE, BETA, M, S, height
-from proofs_checks.etf.jensen import K
+from proofs_checks.etf.jensen_sines import K
 from proofs_checks.etf.tangents import true_height
-from proofs_checks.etf.theorem import Ensemble, cone_optimum
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Settings
 from proofs_checks.replay import height as replay_height
 from proofs_checks.replay.checker import Field

@@ -14,9 +14,9 @@ from sympy import Rational
 import symcomp
 from proofs_checks.certificates import MeanValue
 from proofs_checks.checks import agreement, certify, combine
+from proofs_checks.etf.ensembles import cone_optimum
 from proofs_checks.etf.forms import BETA, M, S
 from proofs_checks.etf.tangents import true_height
-from proofs_checks.etf.theorem import cone_optimum
 from proofs_checks.ledger import Claim, Evidence, Finding, Kind, Mutant, Outcome, Settings
 from symcomp import objectives
 from symcomp.balls import ball, exact

@@ -9,6 +9,7 @@ import pytest
 from mpmath import mpf
 
 from proofs_checks import oracles
+from proofs_checks.panels import QuadratureError
 from tests.comparison import compare
 
 RHOS = ["0", "0.3", "-0.7", "0.999", "-0.999", "0.99999999999999999999", "-0.9999999999", "1", "-1"]
@@ -54,6 +55,23 @@ def test_the_conditional_road_agrees_with_the_polar_one() -> None:
         got = oracles.conditional(oracles.relu, step, qu, qv, c, digits=20)
         rows.append((f"{qu} {qv} {c}", got, oracles.polar(oracles.relu, step, qu, qv, c, 20)))
     compare(rows, rtol=1e-20)
+
+
+def test_twins_are_integrated_over_half_of_the_plane_and_give_the_whole() -> None:
+    """A function beside a copy of itself takes all four sectors, beside itself their halves."""
+
+    def elu(x: mpf) -> mpf:
+        return x if x > 0 else mpmath.expm1(x)
+
+    rows = []
+    for c in ("1", "-3/2", "1.9999"):
+        q = Fraction(2), Fraction(2), Fraction(c)
+        whole = oracles.homogeneous(oracles.relu, lambda x: oracles.relu(x), 2, *q)
+        rows.append((f"relu, {c}", oracles.homogeneous(oracles.relu, oracles.relu, 2, *q), whole))
+    whole = oracles.polar(elu, lambda x: elu(x), 2, 2, -1, digits=15)
+    rows.append(("elu", oracles.polar(elu, elu, 2, 2, -1, digits=15), whole))
+    compare(rows[:3], rtol=mpf(10) ** -50)
+    compare(rows[3:], rtol=mpf(10) ** -15)
 
 
 def test_polynomials_signs_and_exponentials() -> None:
@@ -116,7 +134,7 @@ def test_a_wrong_value_is_rejected() -> None:
 
 
 def test_an_undeclared_kink_is_an_error() -> None:
-    with pytest.raises(oracles.QuadratureError, match="settle"):
+    with pytest.raises(QuadratureError, match="settle"):
         oracles.expectation1(lambda x: abs(x - mpf("0.37")), 1, digits=40)
 
 

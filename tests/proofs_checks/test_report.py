@@ -15,7 +15,7 @@ from rich.console import Console
 import symcomp
 from proofs_checks import formula_page, report
 from proofs_checks.ledger import Finding, Outcome, Registry, Settings
-from proofs_checks.optimality import LAWS, Experiment, experiment
+from proofs_checks.minimisers import LAWS, Experiment, experiment
 from proofs_checks.runner import Run, run
 from symcomp.storage import replace_file
 from tests.proofs_checks.tiny import BAD, GOOD, claim, fails, undecided

@@ -21,8 +21,9 @@ from scipy.special import ndtr, owens_t
 from scipy.stats import multivariate_normal
 
 from symcomp import special
+from symcomp.bivariate_balls import ball
 from symcomp.errors import ArgumentError
-from symcomp.special import BivariateNormalCDF, ball, bivariate_normal_cdf, density, normal_cdf
+from symcomp.special import BivariateNormalCDF, bivariate_normal_cdf, density, normal_cdf
 from tests.comparison import compare
 
 Point = tuple[float, float, float]

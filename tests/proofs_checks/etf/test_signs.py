@@ -6,7 +6,7 @@ import pytest
 import sympy
 
 from proofs_checks.etf import inertia, signs, signs_reach, signs_small
-from proofs_checks.etf.theorem import cone_optimum
+from proofs_checks.etf.ensembles import cone_optimum
 from proofs_checks.ledger import Outcome, Settings
 from proofs_checks.replay import signs as replay_signs
 from symcomp.kernels import dual_kernel

@@ -11,6 +11,7 @@ from mpmath import mpf
 from sympy import Rational, cos, pi, sin
 
 from proofs_checks import REGISTRY
+from proofs_checks.etf import bad_heights, ensembles
 from proofs_checks.etf import forms as etf_forms
 from proofs_checks.etf import inequalities as etf_inequalities
 from proofs_checks.etf import jensen as etf_jensen
@@ -162,7 +163,7 @@ def test_the_criterion_on_a_function_that_is_convex_in_u():
 @pytest.mark.parametrize("beta", [0.001, 0.4, 0.95])
 def test_cone_optimum_is_the_greatest_on_a_grid(m, beta):
     with mpmath.workdps(30):
-        best, s = etf_theorem.cone_optimum(m, mpf(beta))
+        best, s = ensembles.cone_optimum(m, mpf(beta))
         value = _cone(m, beta, s)
         assert abs(value - best) < mpf(10) ** -28
         for k in range(-40, 41):
@@ -183,10 +184,10 @@ def test_the_optimal_cone_attains_the_bound():
     rows = []
     with mpmath.workdps(50):
         for m, beta in ((2, mpf("0.2")), (3, mpf("0.4"))):
-            best, s = etf_theorem.cone_optimum(m, beta)
+            best, s = ensembles.cone_optimum(m, beta)
             turns = [2 * mpmath.pi * k / m for k in range(m)]
             e = [[mpmath.cos(t), mpmath.sin(t)] for t in turns]
-            found = etf_theorem.Ensemble([mpf(1)] * m, [s] * m, e, beta)
+            found = ensembles.Ensemble([mpf(1)] * m, [s] * m, e, beta)
             assert abs(found.ratio() - best) < mpf(10) ** -45
             assert etf_theorem._least_gap(found, claim) < mpf(10) ** -45
             rows.append((m, float(best), float(found.ratio())))
@@ -202,16 +203,16 @@ def test_one_neuron_at_v_for_low_heights():
     """Two opposite neurons have s̄ < 0, badly low: the cone at s̄ does not bound them, J* does."""
     with mpmath.workdps(30):
         beta = mpf("0.05")
-        found = etf_theorem.Ensemble(
+        found = ensembles.Ensemble(
             [mpf("0.02"), mpf(1)], [mpf("0.1"), mpf(-1)], [[mpf(1)], [mpf(1)]], beta
         )
-        best, _ = etf_theorem.cone_optimum(2, beta)
+        best, _ = ensembles.cone_optimum(2, beta)
         assert found.ratio() < found.bound(mpf(1))
         assert found.ratio() < best
 
 
 def test_regions_meet():
-    seams = etf_regions.everywhere()
+    seams = bad_heights.everywhere()
     assert seams.beta == etf_regions.low().least
     assert seams.psi == etf_regions.deep().reach
     assert float(cos(pi * seams.z)) <= float(seams.beta)
