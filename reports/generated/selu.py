@@ -26,7 +26,7 @@ Real numbers of any kind, float32 among them, are computed in float64.
 Conventions: a row shorter than 1e-60 counts as one of that length, which has correlation 0 with
 every row if it is a zero row; rows are shorter than 16. The covariance c is kept within ±sqrt(q_u
 q_v). Between rows that are parallel but for rounding the derivatives keep half of their digits.
-Accuracy: K° was within 1e-12 of sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v)) at 110 points with rows
+Accuracy: K° was within 1e-13 of sqrt(K°(q_u, q_u, q_u) K°(q_v, q_v, q_v)) at 110 points with rows
 of lengths 1/8 to 8, in pairs as unequal as these: oblique, parallel and opposite ones, and those
 almost so.
 
