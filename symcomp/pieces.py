@@ -117,10 +117,8 @@ class Pieces:
 
     def unbiased(self) -> str:
         """K° and its derivatives by the same engine where printed ones take minutes, else ""."""
-        sharp, soft = (
-            any((p.place.blur == 0) == is_0 for p in self._edges) for is_0 in (True, False)
-        )
-        if self._jumps or not (sharp and soft):
+        kinds = {p.place.blur == 0 for p in self._edges}  # sharp or soft
+        if self._jumps or len(kinds) < 2:
             return ""
         kinks = skeletons.KINK_CURVES if _kinks(self.pieces, self._slopes) else ""
         return skeletons.WITHOUT_BIASES + skeletons.PIECE_CURVES.substitute(
