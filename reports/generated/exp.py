@@ -35,8 +35,14 @@ Biases s_i and t_j make the nodes σ(<w_i, x> + s_i) and σ(<θ_j, x> + t_j); K(
 place of K. Entries and biases stay below 1e3 then; SciPy may be needed.
 """
 
-from collections.abc import Iterator
-from typing import Literal, NamedTuple, overload
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import cache, partial
+from threading import Lock
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,11 +67,83 @@ SIDE = 256  # at most so many rows of the network whose gradient is asked for, 4
 
 def _tiles(sources: int, probes: int) -> Iterator[tuple[slice, slice]]:
     """The tiles of the pairs of rows, a largest one first."""
-    m = min(probes, SIDE)
-    n = min(sources, TILE // m, 4 * SIDE)
+    m = max(min(probes, SIDE), 1)
+    n = max(min(sources, TILE // m, 4 * SIDE), 1)
     for j in range(0, probes, m):
         for i in range(0, sources, n):
             yield slice(i, min(i + n, sources)), slice(j, min(j + m, probes))
+
+
+# ---- threads -------------------------------------------------------------------------------------
+
+Place = tuple[slice, slice]  # of a tile
+Work = Callable[[Place], tuple[Array, ...]]
+Share = Callable[[Work, Iterable[Place]], Iterator[tuple[Array, ...]]]  # a map over tiles
+
+
+@contextmanager
+def _shared(pairs: int) -> Iterator[Share]:
+    """A map over tiles, shared among as many threads as BLAS has, which is held to one meanwhile.
+
+    Tile by tile, threads that need not wait for each other do more than the threads of one matrix
+    product after the other, and elementwise work is shared as well; results come in the same order
+    and have the same bits. Without threadpoolctl, or for few pairs, it is the plain map.
+    """
+    threads, held = _held() if pairs > 2 * TILE else (1, None)
+    if held is None:
+        yield map
+        return
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            yield partial(_in_order, pool, 2 * threads)
+    finally:
+        with _LOCK:
+            held.restore_original_limits()
+
+
+_LOCK = Lock()  # two calls at once must not each put back what the other one has set
+
+
+def _held() -> tuple[int, Any]:
+    """How many threads BLAS has, and what gives them back if there were several."""
+    blas = _blas()
+    if blas is None:
+        return 1, None
+    with _LOCK:
+        threads = max((each.num_threads for each in blas.lib_controllers), default=1)
+        return threads, blas.limit(limits=1) if threads > 1 else None
+
+
+@cache
+def _blas() -> Any:
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, ahead: int, work: Work, places: Iterable[Place]
+) -> Iterator[tuple[Array, ...]]:
+    """The results in the order of the places, at most so many of them ahead of their use."""
+    waiting: deque[Future[tuple[Array, ...]]] = deque()
+    for place in places:
+        waiting.append(pool.submit(copy_context().run, work, place))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _add_up(
+    work: Work, sources: int, probes: int, share: Share, totals: tuple[Array, ...]
+) -> None:
+    """Adds what `work` finds for every tile to the totals' rows j of that tile."""
+    places = list(_tiles(sources, probes))
+    for (_, j), found in zip(places, share(work, places), strict=True):
+        for total, sums in zip(totals, found, strict=True):
+            total[j] += sums
 
 
 # ---- K° and its derivatives ----------------------------------------------------------------------
@@ -131,7 +209,7 @@ def _nodes(name: str, X: Array, weights: Array) -> _Nodes:
 
 def _require_range(name: str, variances: Array) -> None:
     """K° may grow like a power of the variances."""
-    if not variances.max() < 1e100:
+    if not variances.max(initial=0.0) < 1e100:
         raise ValueError(f"{name} reaches |row|^2 = {variances.max():.3g}; expected below 1e100")
 
 
@@ -160,28 +238,36 @@ def _entries(left: _Nodes, right: _Nodes) -> Array:
     return K
 
 
-def _values(source: _Nodes, probe: _Nodes) -> Array:
+def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
     """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
     V = np.zeros((len(probe.rows), source.weights.shape[1]))
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
-        K = _kernel(*_arguments(source.part(i), probe.part(j)))
-        V[j] += K.T @ source.weights[i]
+
+    def work(place: Place) -> tuple[Array, ...]:
+        some, others = source.part(place[0]), probe.part(place[1])
+        return (_kernel(*_arguments(some, others)).T @ some.weights,)
+
+    _add_up(work, len(source.rows), len(V), share, (V,))
     return V
 
 
-def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
+def _values_and_pulls(
+    source: _Nodes, probe: _Nodes, share: Share = map
+) -> tuple[Array, Array]:
     """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
 
     ∂K/∂θ = (∂K°/∂c) w + 2 (∂K°/∂q_v) θ.
     """
-    V = np.zeros((len(probe.rows), source.weights.shape[1]))
-    P = np.zeros(probe.rows.shape)
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
-        K, by_c, by_qv = _kernel_and_slopes(*_arguments(source.part(i), probe.part(j)))
-        V[j] += K.T @ source.weights[i]
-        pairs = source.weights[i] @ probe.weights[j].T
-        P[j] += (pairs * by_c).T @ source.rows[i]
-        P[j] += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * probe.rows[j]
+    V, P = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
+
+    def work(place: Place) -> tuple[Array, ...]:
+        some, others = source.part(place[0]), probe.part(place[1])
+        K, by_c, by_qv = _kernel_and_slopes(*_arguments(some, others))
+        pairs = some.weights @ others.weights.T
+        pull = (pairs * by_c).T @ some.rows
+        pull += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
+        return K.T @ some.weights, pull
+
+    _add_up(work, len(source.rows), len(V), share, (V, P))
     return V, P
 
 
@@ -212,7 +298,7 @@ class Target:
     ) -> None:
         """Check and sum."""
         self.energy_error = 0.0
-        if expand:
+        if expand and np.shape(W)[:1] != (0,):
             if s is not None:
                 raise ValueError("s is given and expand is True; expected one of both")
             self.nodes, self.energy, self.energy_error = _expanded(W, a)
@@ -263,8 +349,8 @@ def loss(
     """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
 
     W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones; biases
-    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. Without a
-    Target the cost is O((N + M)² d).
+    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. A network
+    without nodes is 0. Without a Target the cost is O((N + M)² d).
     return_error: gives (L, bound) with |computed L - exact L| <= bound for the arguments as they
     are in float64; `_sum_error` says what the bound rests on. There is none with biases.
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
@@ -373,17 +459,27 @@ def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
 def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
     """The derivatives of both gradients, as _value_and_grad has them."""
     with np.errstate(over="ignore", invalid="ignore"):
-        own, own_pulls = _tangents(probe, probe, move, move)
-        cross, cross_pulls = _tangents(target, probe, None, move)
-        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+        with _shared(len(target.rows) * len(probe.rows)) as share:
+            own, own_pulls = _tangents(probe, probe, move, move, share)
+            cross, cross_pulls = _tangents(target, probe, None, move, share)
+        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / len(own)
     if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
         raise ValueError("Theta has rows so short or long that the second derivative overflows")
     return by_theta, by_b
 
 
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
-    values = _values(probe, probe) - 2.0 * _values(target, probe)
+    if _same(target, probe):
+        return 0.0
+    with _shared(len(target.rows) * len(probe.rows)) as share:
+        values = _values(probe, probe, share) - 2.0 * _values(target, probe, share)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+
+
+def _same(target: NamedTuple, probe: NamedTuple) -> bool:
+    """Whether they are one network: then the loss is 0, whatever its sums would round to."""
+    fields: Any = zip(target, probe, strict=True)
+    return all(np.array_equal(x, y) for x, y in fields)
 
 
 def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
@@ -393,21 +489,26 @@ def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> flo
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
-    own, own_pulls = _values_and_pulls(probe, probe)
-    cross, cross_pulls = _values_and_pulls(target, probe)
+    with _shared(len(target.rows) * len(probe.rows)) as share:
+        own, own_pulls = _values_and_pulls(probe, probe, share)
+        cross, cross_pulls = _values_and_pulls(target, probe, share)
+    by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / len(own)
+    if _same(target, probe):
+        return 0.0, by_theta, by_b
     value = energy + float(np.vdot(probe.weights, own - 2.0 * cross))
-    return max(value, 0.0), 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+    return max(value, 0.0), by_theta, by_b
 
 
 def _energy(nodes: _Nodes) -> float:
     """Σ_ij <a_i, a_j> K(w_i, w_j); pairs in different blocks of rows are visited once."""
     total = 0.0
-    for start in range(0, len(nodes.rows), SIDE):
-        here = nodes.part(slice(start, start + SIDE))
-        total += float(np.vdot(here.weights, _values(here, here)))
-        if start:
-            before = nodes.part(slice(0, start))
-            total += 2.0 * float(np.vdot(here.weights, _values(before, here)))
+    with _shared(len(nodes.rows) ** 2) as share:
+        for start in range(0, len(nodes.rows), SIDE):
+            here = nodes.part(slice(start, start + SIDE))
+            total += float(np.vdot(here.weights, _values(here, here, share)))
+            if start:
+                before = nodes.part(slice(0, start))
+                total += 2.0 * float(np.vdot(here.weights, _values(before, here, share)))
     return total
 
 
@@ -481,8 +582,8 @@ def _shape(b: Given, by_b: Array) -> tuple[int, ...]:
 def _matrix(name: str, value: ArrayLike, d: int | None = None) -> Array:
     """A matrix of d columns, one row a node; whether it is finite is seen from its row lengths."""
     X = _real(name, value)
-    if X.ndim != 2 or 0 in X.shape:
-        raise ValueError(f"{name} has shape {X.shape}; expected (rows, d) with both at least 1")
+    if X.ndim != 2 or X.shape[1] == 0:
+        raise ValueError(f"{name} has shape {X.shape}; expected (rows, d) with d at least 1")
     if d is not None and X.shape[1] != d:
         raise ValueError(f"{name} has shape {X.shape}; expected ({len(X)}, {d})")
     return X
@@ -493,10 +594,10 @@ def _weights(name: str, value: Given, n: int) -> Array | None:
     if value is None:
         return None
     weights = _real(name, value)
-    if weights.ndim not in (1, 2) or len(weights) != n or weights.size == 0:
+    if weights.ndim not in (1, 2) or len(weights) != n or 0 in weights.shape[1:]:
         raise ValueError(f"{name} has shape {weights.shape}; expected ({n},) or ({n}, k)")
     _require_finite(name, weights)
-    return weights.reshape(n, -1)
+    return weights[:, None] if weights.ndim == 1 else weights
 
 
 def _real(name: str, value: ArrayLike) -> Array:
@@ -553,28 +654,32 @@ def _biased(name: str, X: Array, letter: str, given: Given, weights: Array) -> _
         raise ValueError(f"{letter} has shape {biases.shape}; expected ({len(X)},)")
     for each, values in ((name, X), (letter, biases)):
         _require_finite(each, values)
-        if not np.abs(values).max() < 1e3:
-            found = np.abs(values).max()
+        found = np.abs(values).max(initial=0.0)
+        if not found < 1e3:
             raise ValueError(f"{each} reaches {found:.3g}; expected below 1e3 with biases")
     lengths = np.sqrt(np.einsum("ij,ij->i", X, X))
     return _Biased(X, lengths, biases, weights / len(X))
 
 
-def _biased_sums(source: _Biased, probe: _Biased) -> tuple[Array, Array, Array]:
+def _biased_sums(
+    source: _Biased, probe: _Biased, share: Share = map
+) -> tuple[Array, Array, Array]:
     """V_j = Σ_i a_i K_ij, (M, k), and Σ_i <a_i, b_j> times ∂K_ij/∂θ_j, (M, d), or ∂K_ij/∂t_j.
 
     ∂K/∂θ = (∂K/∂c) w + 2 (∂K/∂q_v) θ.
     """
     V = np.zeros((len(probe.rows), source.weights.shape[1]))
     P, D = np.zeros(probe.rows.shape), np.zeros(len(probe.rows))
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
-        some, others = source.part(i), probe.part(j)
+
+    def work(place: Place) -> tuple[Array, ...]:
+        some, others = source.part(place[0]), probe.part(place[1])
         K, by_c, by_qv, by_t = _shifted(some, others)
         pairs = some.weights @ others.weights.T
-        V[j] += K.T @ some.weights
-        P[j] += (pairs * by_c).T @ some.rows
-        P[j] += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
-        D[j] += np.sum(pairs * by_t, axis=0)
+        pull = (pairs * by_c).T @ some.rows
+        pull += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
+        return K.T @ some.weights, pull, np.sum(pairs * by_t, axis=0)
+
+    _add_up(work, len(source.rows), len(V), share, (V, P, D))
     return V, P, D
 
 
@@ -591,12 +696,13 @@ def _biased_target(W: Array, a: Array | None, s: ArrayLike) -> tuple[_Biased, fl
     """The nodes and Σ_ij <a_i, a_j> K_ij; pairs in different blocks are visited once."""
     nodes = _biased("W", W, "s", s, np.ones((len(W), 1)) if a is None else a)
     total, side = 0.0, 64
-    for start in range(0, len(W), side):
-        here = nodes.part(slice(start, start + side))
-        total += float(np.vdot(here.weights, _biased_sums(here, here)[0]))
-        if start:
-            before = nodes.part(slice(0, start))
-            total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here)[0]))
+    with _shared(len(W) ** 2) as share:
+        for start in range(0, len(W), side):
+            here = nodes.part(slice(start, start + side))
+            total += float(np.vdot(here.weights, _biased_sums(here, here, share)[0]))
+            if start:
+                before = nodes.part(slice(0, start))
+                total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here, share)[0]))
     return nodes, total
 
 
@@ -630,10 +736,12 @@ def _biased_loss(
         found = 0 if outer_b is None else outer_b.shape[1]
         raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
     probe = _biased("Theta", theta, "t", t, outer_b)
-    own, cross = _biased_sums(probe, probe), _biased_sums(source, probe)
+    with _shared(len(source.rows) * len(theta)) as share:
+        own, cross = (_biased_sums(nodes, probe, share) for nodes in (probe, source))
     by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
     value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
-    return max(value, 0.0), by_theta, by_b / len(theta), by_t
+    value = 0.0 if _same(source, probe) else max(value, 0.0)
+    return value, by_theta, by_b / len(theta), by_t
 
 
 # ---- second derivatives --------------------------------------------------------------------------
@@ -651,7 +759,7 @@ class _Move(NamedTuple):
 
 
 def _tangents(
-    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, share: Share = map
 ) -> tuple[Array, Array]:
     """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
 
@@ -667,7 +775,9 @@ def _tangents(
     dV, dP = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
     on_theta, on_delta = np.zeros((2, len(probe.rows), 1))
     y = np.sum(probe.rows * ahead.rows, axis=1)[:, None]
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
+
+    def work(place: Place) -> tuple[Array, ...]:
+        i, j = place
         some, others, aim = source.part(i), probe.part(j), ahead.part(j)
         qu, qv, c = _arguments(some, others)
         K, by_c, by_qu, by_qv, A, B, turned, G = (
@@ -675,20 +785,21 @@ def _tangents(
         )
         m = (c * _inverse(qv)).T
         p = aim.rows @ some.rows.T
-        dV[j] += (by_c * p + 2.0 * y[j] * by_qv) @ some.weights
+        value = (by_c * p + 2.0 * y[j] * by_qv) @ some.weights
+        pull = np.zeros(others.rows.shape)
         p -= m * y[j]
         pairs = others.weights @ some.weights.T
         on_w = (A * p + B * y[j]) * pairs
-        on_theta[j] += _row_sums(pairs, B * p + G * y[j]) - _row_sums(on_w, m)
-        on_delta[j] += 2.0 * _row_sums(pairs, by_qv)
+        on_row = _row_sums(pairs, B * p + G * y[j]) - _row_sums(on_w, m)
+        on_aim = 2.0 * _row_sums(pairs, by_qv)
         weight = aim.weights @ some.weights.T
         if behind is not None:
             move = behind.part(i)
             weight += others.weights @ move.weights.T
             z = others.rows @ move.rows.T
             e = np.sum(some.rows * move.rows, axis=1)
-            dV[j] += (by_c * z + 2.0 * by_qu * e) @ some.weights + K @ move.weights
-            dP[j] += (pairs * by_c) @ move.rows
+            value += (by_c * z + 2.0 * by_qu * e) @ some.weights + K @ move.weights
+            pull += (pairs * by_c) @ move.rows
             back = (c * _inverse(qu)).T
             rest = 1.0 - m * back
             rest[rest < 2.0**-48] = 0.0  # parallel, up to rounding
@@ -697,10 +808,13 @@ def _tangents(
             on_w += pairs * turned * e
             skew = pairs * (rest * z - A * back * p)
             on_w += skew
-            on_theta[j] += _row_sums(pairs, B * z + rest * (p + m * z)) - _row_sums(skew, m)
+            on_row += _row_sums(pairs, B * z + rest * (p + m * z)) - _row_sums(skew, m)
         on_w += weight * by_c
-        on_theta[j] += 2.0 * _row_sums(weight, by_qv)
-        dP[j] += on_w @ some.rows
+        on_row += 2.0 * _row_sums(weight, by_qv)
+        pull += on_w @ some.rows
+        return value, pull, on_row, on_aim
+
+    _add_up(work, len(source.rows), len(dV), share, (dV, dP, on_theta, on_delta))
     return dV, dP + on_theta * probe.rows + on_delta * ahead.rows
 
 

@@ -33,8 +33,14 @@ within 1e-13 and 2 q_v ∂K°/∂q_v within 1e-12 of sqrt(K°(q_u, q_u, q_u) K°
 Biases are refused: E σ(X + s) σ(Y + t) has no closed form short enough.
 """
 
-from collections.abc import Iterator
-from typing import Literal, NamedTuple, overload
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import cache, partial
+from threading import Lock
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,11 +65,83 @@ SIDE = 256  # at most so many rows of the network whose gradient is asked for, 4
 
 def _tiles(sources: int, probes: int) -> Iterator[tuple[slice, slice]]:
     """The tiles of the pairs of rows, a largest one first."""
-    m = min(probes, SIDE)
-    n = min(sources, TILE // m, 4 * SIDE)
+    m = max(min(probes, SIDE), 1)
+    n = max(min(sources, TILE // m, 4 * SIDE), 1)
     for j in range(0, probes, m):
         for i in range(0, sources, n):
             yield slice(i, min(i + n, sources)), slice(j, min(j + m, probes))
+
+
+# ---- threads -------------------------------------------------------------------------------------
+
+Place = tuple[slice, slice]  # of a tile
+Work = Callable[[Place], tuple[Array, ...]]
+Share = Callable[[Work, Iterable[Place]], Iterator[tuple[Array, ...]]]  # a map over tiles
+
+
+@contextmanager
+def _shared(pairs: int) -> Iterator[Share]:
+    """A map over tiles, shared among as many threads as BLAS has, which is held to one meanwhile.
+
+    Tile by tile, threads that need not wait for each other do more than the threads of one matrix
+    product after the other, and elementwise work is shared as well; results come in the same order
+    and have the same bits. Without threadpoolctl, or for few pairs, it is the plain map.
+    """
+    threads, held = _held() if pairs > 2 * TILE else (1, None)
+    if held is None:
+        yield map
+        return
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            yield partial(_in_order, pool, 2 * threads)
+    finally:
+        with _LOCK:
+            held.restore_original_limits()
+
+
+_LOCK = Lock()  # two calls at once must not each put back what the other one has set
+
+
+def _held() -> tuple[int, Any]:
+    """How many threads BLAS has, and what gives them back if there were several."""
+    blas = _blas()
+    if blas is None:
+        return 1, None
+    with _LOCK:
+        threads = max((each.num_threads for each in blas.lib_controllers), default=1)
+        return threads, blas.limit(limits=1) if threads > 1 else None
+
+
+@cache
+def _blas() -> Any:
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, ahead: int, work: Work, places: Iterable[Place]
+) -> Iterator[tuple[Array, ...]]:
+    """The results in the order of the places, at most so many of them ahead of their use."""
+    waiting: deque[Future[tuple[Array, ...]]] = deque()
+    for place in places:
+        waiting.append(pool.submit(copy_context().run, work, place))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _add_up(
+    work: Work, sources: int, probes: int, share: Share, totals: tuple[Array, ...]
+) -> None:
+    """Adds what `work` finds for every tile to the totals' rows j of that tile."""
+    places = list(_tiles(sources, probes))
+    for (_, j), found in zip(places, share(work, places), strict=True):
+        for total, sums in zip(totals, found, strict=True):
+            total[j] += sums
 
 
 # ---- K° as a sum of products ---------------------------------------------------------------------
@@ -507,7 +585,7 @@ def _nodes(name: str, X: Array, weights: Array) -> _Nodes:
 
 def _require_range(name: str, radii: Array) -> None:
     """The table ends somewhere."""
-    if not radii.max() <= LONGEST * (1.0 + 2.0**-40):
+    if not radii.max(initial=0.0) <= LONGEST * (1.0 + 2.0**-40):
         raise ValueError(
             f"{name} reaches |row| = {radii.max():.6g}; expected at most {LONGEST:g}, where the"
             " table of this activation ends"
@@ -526,21 +604,26 @@ def _inverse(x: Array) -> Array:
     return np.divide(1.0, x, out=np.zeros_like(x), where=x > 0.0)
 
 
+def _strips(
+    source: _Nodes, probe: _Nodes, place: Place, slopes: bool
+) -> Iterator[tuple[slice, Array, Array, Array]]:
+    """Which rows of a tile, their K, and (if asked for) ∂K/∂c and ∂K/∂r_v at fixed c."""
+    some, others = source.part(place[0]), probe.part(place[1])
+    tables = [_Products.of(part, some.radii, others.radii, slopes) for part in _PARTS]
+    size = max((TILE // 4) // len(others.rows), 1)
+    for start in range(0, len(some.rows), size):
+        strip = slice(start, min(start + size, len(some.rows)))
+        found = _strip(some.part(strip), others, [t.part(strip) for t in tables], slopes)
+        yield slice(place[0].start + strip.start, place[0].start + strip.stop), *found
+
+
 def _pairs(
     source: _Nodes, probe: _Nodes, slopes: bool
 ) -> Iterator[tuple[slice, slice, Array, Array, Array]]:
-    """Where a strip of pairs lies, its K, and (if asked for) ∂K/∂c and ∂K/∂r_v at fixed c."""
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
-        some, others = source.part(i), probe.part(j)
-        tables = [_Products.of(part, some.radii, others.radii, slopes) for part in _PARTS]
-        size = max((TILE // 4) // len(others.rows), 1)
-        for start in range(0, len(some.rows), size):
-            strip = slice(start, start + size)
-            yield (
-                slice(i.start + start, min(i.start + start + size, i.stop)),
-                j,
-                *_strip(some.part(strip), others, [t.part(strip) for t in tables], slopes),
-            )
+    """The same of all tiles, and where they lie."""
+    for place in _tiles(len(source.rows), len(probe.rows)):
+        for i, K, by_c, by_r in _strips(source, probe, place, slopes):
+            yield i, place[1], K, by_c, by_r
 
 
 class _Products(NamedTuple):
@@ -612,27 +695,41 @@ def _entries(source: _Nodes, probe: _Nodes) -> Array:
     return K
 
 
-def _values(source: _Nodes, probe: _Nodes) -> Array:
+def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
     """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
     V = np.zeros((len(probe.rows), source.weights.shape[1]))
-    for i, j, K, _, _ in _pairs(source, probe, slopes=False):
-        V[j] += K.T @ source.weights[i]
+
+    def work(place: Place) -> tuple[Array, ...]:
+        v = np.zeros((len(probe.rows[place[1]]), V.shape[1]))
+        for i, K, _, _ in _strips(source, probe, place, slopes=False):
+            v += K.T @ source.weights[i]
+        return (v,)
+
+    _add_up(work, len(source.rows), len(V), share, (V,))
     return V
 
 
-def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
+def _values_and_pulls(
+    source: _Nodes, probe: _Nodes, share: Share = map
+) -> tuple[Array, Array]:
     """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
 
     ∂K/∂θ = (∂K/∂c) w + (∂K/∂r_v) θ/|θ|.
     """
-    V = np.zeros((len(probe.rows), source.weights.shape[1]))
-    P = np.zeros(probe.rows.shape)
+    V, P = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
     directions = probe.rows * _inverse(probe.radii)[:, None]
-    for i, j, K, by_c, by_r in _pairs(source, probe, slopes=True):
-        V[j] += K.T @ source.weights[i]
-        pairs = source.weights[i] @ probe.weights[j].T
-        P[j] += (pairs * by_c).T @ source.rows[i]
-        P[j] += np.sum(pairs * by_r, axis=0)[:, None] * directions[j]
+
+    def work(place: Place) -> tuple[Array, ...]:
+        others = probe.part(place[1])
+        v, p = np.zeros((len(others.rows), V.shape[1])), np.zeros(others.rows.shape)
+        for i, K, by_c, by_r in _strips(source, probe, place, slopes=True):
+            pairs = source.weights[i] @ others.weights.T
+            v += K.T @ source.weights[i]
+            p += (pairs * by_c).T @ source.rows[i]
+            p += np.sum(pairs * by_r, axis=0)[:, None] * directions[place[1]]
+        return v, p
+
+    _add_up(work, len(source.rows), len(V), share, (V, P))
     return V, P
 
 
@@ -663,7 +760,7 @@ class Target:
     ) -> None:
         """Check and sum."""
         self.energy_error = 0.0
-        if expand:
+        if expand and np.shape(W)[:1] != (0,):
             if s is not None:
                 raise ValueError("s is given and expand is True; expected one of both")
             self.nodes, self.energy, self.energy_error = _expanded(W, a)
@@ -711,8 +808,8 @@ def loss(
     """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
 
     W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones; biases
-    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. Without a
-    Target the cost is O((N + M)² d).
+    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. A network
+    without nodes is 0. Without a Target the cost is O((N + M)² d).
     return_error: gives (L, bound) with |computed L - exact L| <= bound for the arguments as they
     are in float64; `_sum_error` says what the bound rests on. There is none with biases.
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
@@ -817,17 +914,27 @@ def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
 def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
     """The derivatives of both gradients, as _value_and_grad has them."""
     with np.errstate(over="ignore", invalid="ignore"):
-        own, own_pulls = _tangents(probe, probe, move, move)
-        cross, cross_pulls = _tangents(target, probe, None, move)
-        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+        with _shared(len(target.rows) * len(probe.rows)) as share:
+            own, own_pulls = _tangents(probe, probe, move, move, share)
+            cross, cross_pulls = _tangents(target, probe, None, move, share)
+        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / len(own)
     if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
         raise ValueError("Theta has rows so short or long that the second derivative overflows")
     return by_theta, by_b
 
 
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
-    values = _values(probe, probe) - 2.0 * _values(target, probe)
+    if _same(target, probe):
+        return 0.0
+    with _shared(len(target.rows) * len(probe.rows)) as share:
+        values = _values(probe, probe, share) - 2.0 * _values(target, probe, share)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+
+
+def _same(target: NamedTuple, probe: NamedTuple) -> bool:
+    """Whether they are one network: then the loss is 0, whatever its sums would round to."""
+    fields: Any = zip(target, probe, strict=True)
+    return all(np.array_equal(x, y) for x, y in fields)
 
 
 def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
@@ -837,21 +944,26 @@ def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> flo
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
-    own, own_pulls = _values_and_pulls(probe, probe)
-    cross, cross_pulls = _values_and_pulls(target, probe)
+    with _shared(len(target.rows) * len(probe.rows)) as share:
+        own, own_pulls = _values_and_pulls(probe, probe, share)
+        cross, cross_pulls = _values_and_pulls(target, probe, share)
+    by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / len(own)
+    if _same(target, probe):
+        return 0.0, by_theta, by_b
     value = energy + float(np.vdot(probe.weights, own - 2.0 * cross))
-    return max(value, 0.0), 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+    return max(value, 0.0), by_theta, by_b
 
 
 def _energy(nodes: _Nodes) -> float:
     """Σ_ij <a_i, a_j> K(w_i, w_j); pairs in different blocks of rows are visited once."""
     total = 0.0
-    for start in range(0, len(nodes.rows), SIDE):
-        here = nodes.part(slice(start, start + SIDE))
-        total += float(np.vdot(here.weights, _values(here, here)))
-        if start:
-            before = nodes.part(slice(0, start))
-            total += 2.0 * float(np.vdot(here.weights, _values(before, here)))
+    with _shared(len(nodes.rows) ** 2) as share:
+        for start in range(0, len(nodes.rows), SIDE):
+            here = nodes.part(slice(start, start + SIDE))
+            total += float(np.vdot(here.weights, _values(here, here, share)))
+            if start:
+                before = nodes.part(slice(0, start))
+                total += 2.0 * float(np.vdot(here.weights, _values(before, here, share)))
     return total
 
 
@@ -925,8 +1037,8 @@ def _shape(b: Given, by_b: Array) -> tuple[int, ...]:
 def _matrix(name: str, value: ArrayLike, d: int | None = None) -> Array:
     """A matrix of d columns, one row a node; whether it is finite is seen from its row lengths."""
     X = _real(name, value)
-    if X.ndim != 2 or 0 in X.shape:
-        raise ValueError(f"{name} has shape {X.shape}; expected (rows, d) with both at least 1")
+    if X.ndim != 2 or X.shape[1] == 0:
+        raise ValueError(f"{name} has shape {X.shape}; expected (rows, d) with d at least 1")
     if d is not None and X.shape[1] != d:
         raise ValueError(f"{name} has shape {X.shape}; expected ({len(X)}, {d})")
     return X
@@ -937,10 +1049,10 @@ def _weights(name: str, value: Given, n: int) -> Array | None:
     if value is None:
         return None
     weights = _real(name, value)
-    if weights.ndim not in (1, 2) or len(weights) != n or weights.size == 0:
+    if weights.ndim not in (1, 2) or len(weights) != n or 0 in weights.shape[1:]:
         raise ValueError(f"{name} has shape {weights.shape}; expected ({n},) or ({n}, k)")
     _require_finite(name, weights)
-    return weights.reshape(n, -1)
+    return weights[:, None] if weights.ndim == 1 else weights
 
 
 def _real(name: str, value: ArrayLike) -> Array:
@@ -994,7 +1106,7 @@ def _moved(nodes: _Nodes, move: _Move | None, step: float) -> _Nodes:
 
 
 def _tangents(
-    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, share: Share = map
 ) -> tuple[Array, Array]:
     """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
 
@@ -1002,13 +1114,13 @@ def _tangents(
     on beyond LONGEST as far as that.
     """
     moves = (move for move in (ahead, behind) if move is not None)
-    fastest = max(float(np.linalg.norm(move.rows, axis=1).max()) for move in moves)
+    fastest = max(float(np.linalg.norm(move.rows, axis=1).max(initial=0.0)) for move in moves)
     step = 1.0 / (64.0 * fastest) if fastest > 0.0 else 1.0
     dV, dP = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
     for n, weight in enumerate(STENCIL, start=1):
         for sign in (1.0, -1.0):
             at = sign * n * step
-            V, P = _values_and_pulls(_moved(source, behind, at), _moved(probe, ahead, at))
+            V, P = _values_and_pulls(_moved(source, behind, at), _moved(probe, ahead, at), share)
             dV += sign * weight / step * V
             dP += sign * weight / step * P
     return dV, dP

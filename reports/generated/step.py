@@ -39,9 +39,15 @@ place of K. The derivatives at a zero row, and the share of parallel rows in the
 infinite, are 0. Entries and biases stay below 1e60 then; SciPy is needed.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, overload
+from functools import cache, partial
+from threading import Lock
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -66,11 +72,83 @@ SIDE = 256  # at most so many rows of the network whose gradient is asked for, 4
 
 def _tiles(sources: int, probes: int) -> Iterator[tuple[slice, slice]]:
     """The tiles of the pairs of rows, a largest one first."""
-    m = min(probes, SIDE)
-    n = min(sources, TILE // m, 4 * SIDE)
+    m = max(min(probes, SIDE), 1)
+    n = max(min(sources, TILE // m, 4 * SIDE), 1)
     for j in range(0, probes, m):
         for i in range(0, sources, n):
             yield slice(i, min(i + n, sources)), slice(j, min(j + m, probes))
+
+
+# ---- threads -------------------------------------------------------------------------------------
+
+Place = tuple[slice, slice]  # of a tile
+Work = Callable[[Place], tuple[Array, ...]]
+Share = Callable[[Work, Iterable[Place]], Iterator[tuple[Array, ...]]]  # a map over tiles
+
+
+@contextmanager
+def _shared(pairs: int) -> Iterator[Share]:
+    """A map over tiles, shared among as many threads as BLAS has, which is held to one meanwhile.
+
+    Tile by tile, threads that need not wait for each other do more than the threads of one matrix
+    product after the other, and elementwise work is shared as well; results come in the same order
+    and have the same bits. Without threadpoolctl, or for few pairs, it is the plain map.
+    """
+    threads, held = _held() if pairs > 2 * TILE else (1, None)
+    if held is None:
+        yield map
+        return
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            yield partial(_in_order, pool, 2 * threads)
+    finally:
+        with _LOCK:
+            held.restore_original_limits()
+
+
+_LOCK = Lock()  # two calls at once must not each put back what the other one has set
+
+
+def _held() -> tuple[int, Any]:
+    """How many threads BLAS has, and what gives them back if there were several."""
+    blas = _blas()
+    if blas is None:
+        return 1, None
+    with _LOCK:
+        threads = max((each.num_threads for each in blas.lib_controllers), default=1)
+        return threads, blas.limit(limits=1) if threads > 1 else None
+
+
+@cache
+def _blas() -> Any:
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, ahead: int, work: Work, places: Iterable[Place]
+) -> Iterator[tuple[Array, ...]]:
+    """The results in the order of the places, at most so many of them ahead of their use."""
+    waiting: deque[Future[tuple[Array, ...]]] = deque()
+    for place in places:
+        waiting.append(pool.submit(copy_context().run, work, place))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _add_up(
+    work: Work, sources: int, probes: int, share: Share, totals: tuple[Array, ...]
+) -> None:
+    """Adds what `work` finds for every tile to the totals' rows j of that tile."""
+    places = list(_tiles(sources, probes))
+    for (_, j), found in zip(places, share(work, places), strict=True):
+        for total, sums in zip(totals, found, strict=True):
+            total[j] += sums
 
 
 # ---- κ and κ' ------------------------------------------------------------------------------------
@@ -88,17 +166,18 @@ class _Tile:
     kappa: Array  # κ(ρ)
     slope: Array  # κ'(ρ)
     scratch: Array
-    least: float = -1.0  # of ρ
-    greatest: float = 1.0
+    square: float = 0.0  # the least 1 - ρ²
 
 
 def _angles(t: _Tile) -> None:
-    t.least, t.greatest = float(t.rho.min()), float(t.rho.max())
-    if not -1.0 <= t.least <= t.greatest <= 1.0:
+    np.multiply(t.rho, t.rho, out=t.sine)
+    np.subtract(1.0, t.sine, out=t.sine)
+    t.square = float(t.sine.min())
+    if not t.square > 0.75:  # digits would be lost
         np.clip(t.rho, -1.0, 1.0, out=t.rho)
-    np.subtract(1.0, t.rho, out=t.sine)
-    np.add(1.0, t.rho, out=t.angle)
-    t.sine *= t.angle
+        np.subtract(1.0, t.rho, out=t.sine)
+        np.add(1.0, t.rho, out=t.angle)
+        t.sine *= t.angle
     np.sqrt(t.sine, out=t.sine)
     np.negative(t.rho, out=t.angle)
     np.arccos(t.angle, out=t.angle)
@@ -177,7 +256,7 @@ def _nodes(name: str, X: Array, weights: Array) -> _Nodes:
 def _require_range(name: str, radii: Array, weights: Array) -> None:
     """The loss is a square, so |row|^k |weight| must stay away from 1e154."""
     with np.errstate(over="ignore"):
-        largest = float(np.max(np.abs(weights).max(axis=1) * radii**DEGREE))
+        largest = float(np.max(np.abs(weights).max(axis=1) * radii**DEGREE, initial=0.0))
     if not largest < 1e152:
         raise ValueError(
             f"{name} reaches |row|^{DEGREE} |weight| = {largest:.3g}; expected less than 1e152"
@@ -201,7 +280,7 @@ NEAR = 2.0**-20  # 1 - |ρ| below which rounding in ρ would blur the angle
 
 def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes, zone: float) -> None:
     """Angles where 1 - |ρ| <= zone, from the chord: |u ∓ v|² + gap = 4 sin²(angle/2)."""
-    if max(t.greatest, -t.least) < 1.0 - zone:
+    if t.square > 2.0 * zone:
         return
     near = np.argwhere(np.abs(t.rho) >= 1.0 - zone)
     for start in range(0, len(near), SIDE):
@@ -216,21 +295,33 @@ def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes, zone: float) -> None:
         t.angle[j, i] = np.where(sign > 0.0, np.pi - turn, turn)
 
 
+@contextmanager
+def _pair(
+    source: _Nodes, probe: _Nodes, place: Place, spare: list[Array], zone: float
+) -> Iterator[tuple[_Tile, slice, slice]]:
+    """One tile of source x probe with its correlations and angles, in memory it takes and gives."""
+    i, j = place
+    some, others = source.part(i), probe.part(j)
+    m, n = len(others.rows), len(some.rows)
+    memory = spare.pop() if spare else np.empty((6, m * n))
+    if m * n > memory.shape[1]:
+        memory = np.empty((6, m * n))
+    t = _Tile(*memory[:, : m * n].reshape(-1, m, n))
+    np.matmul(others.rows * others.inverse[:, None], some.rows.T, out=t.rho)
+    t.rho *= some.inverse
+    _angles(t)
+    if zone:
+        _sharpen(t, some, others, zone)
+    yield t, i, j
+    spare.append(memory)
+
+
 def _pairs(source: _Nodes, probe: _Nodes, zone: float) -> Iterator[tuple[_Tile, slice, slice]]:
-    """The tiles of source x probe with their correlations and angles, and where they lie."""
-    memory = np.empty((6, 0))
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
-        some, others = source.part(i), probe.part(j)
-        m, n = len(others.rows), len(some.rows)
-        if m * n > memory.shape[1]:
-            memory = np.empty((6, m * n))
-        t = _Tile(*memory[:, : m * n].reshape(-1, m, n))
-        np.matmul(others.rows * others.inverse[:, None], some.rows.T, out=t.rho)
-        t.rho *= some.inverse
-        _angles(t)
-        if zone:
-            _sharpen(t, some, others, zone)
-        yield t, i, j
+    """The tiles of source x probe one after the other, and where they lie."""
+    spare: list[Array] = []
+    for place in _tiles(len(source.rows), len(probe.rows)):
+        with _pair(source, probe, place, spare, zone) as found:
+            yield found
 
 
 def _entries(source: _Nodes, probe: _Nodes) -> Array:
@@ -243,37 +334,49 @@ def _entries(source: _Nodes, probe: _Nodes) -> Array:
     return K
 
 
-def _values(source: _Nodes, probe: _Nodes) -> Array:
+def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
     """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
     mass = source.weights * source.radii[:, None] ** DEGREE
     V = np.zeros((len(probe.rows), mass.shape[1]))
-    for t, i, j in _pairs(source, probe, zone=NEAR):
-        _kappa(t)
-        V[j] += t.kappa @ mass[i]
+    spare: list[Array] = []
+
+    def work(place: Place) -> tuple[Array, ...]:
+        with _pair(source, probe, place, spare, zone=NEAR) as (t, i, _):
+            _kappa(t)
+            return (t.kappa @ mass[i],)
+
+    _add_up(work, len(source.rows), len(V), share, (V,))
     return V * probe.radii[:, None] ** DEGREE
 
 
-def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
+def _values_and_pulls(
+    source: _Nodes, probe: _Nodes, share: Share = map
+) -> tuple[Array, Array]:
     """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
 
-    By homogeneity ∂/∂θ |θ|^k κ(ρ) = |θ|^{k-1} (κ' u + (k κ - ρ κ') θ/|θ|): the sums over i of
-    κ' u_i, which is one matrix product, and of κ give both parts.
+    By homogeneity ∂/∂θ |θ|^k κ(ρ) = |θ|^{k-1} (κ' u + E θ/|θ|) with E = k κ - ρ κ': the sums over i
+    of κ' u_i, which is one matrix product, and of κ give both parts.
     """
     mass = source.weights * source.radii[:, None] ** DEGREE
     turning = mass * source.inverse[:, None]
     push = probe.weights * _reciprocal(probe.radii)[:, None]
     single = push.shape[1] == 1
     V, P = np.zeros((len(probe.rows), mass.shape[1])), np.zeros(probe.rows.shape)
-    for t, i, j in _pairs(source, probe, zone=NEAR):
-        _kappa(t)
-        V[j] += t.kappa @ mass[i]
-        t.slope = t.kappa  # κ is used up
-        _slope(t)
-        t.slope *= turning[i, 0] if single else np.matmul(push[j], turning[i].T, out=t.scratch)
-        P[j] += t.slope @ source.rows[i]
+    spare: list[Array] = []
+
+    def work(place: Place) -> tuple[Array, ...]:
+        with _pair(source, probe, place, spare, zone=NEAR) as (t, i, j):
+            _kappa(t)
+            sums = t.kappa @ mass[i]
+            t.slope = t.kappa  # whose values are used up
+            _slope(t)
+            t.slope *= turning[i, 0] if single else np.matmul(push[j], turning[i].T, out=t.scratch)
+            return sums, t.slope @ source.rows[i]
+
+    _add_up(work, len(source.rows), len(V), share, (V, P))
+    u = probe.rows * probe.inverse[:, None]
     if single:
         P *= push
-    u = probe.rows * probe.inverse[:, None]
     along = DEGREE * np.sum(push * V, axis=1) - np.sum(P * u, axis=1)
     return V * probe.radii[:, None] ** DEGREE, P + along[:, None] * u
 
@@ -305,7 +408,7 @@ class Target:
     ) -> None:
         """Check and sum."""
         self.energy_error = 0.0
-        if expand:
+        if expand and np.shape(W)[:1] != (0,):
             if s is not None:
                 raise ValueError("s is given and expand is True; expected one of both")
             self.nodes, self.energy, self.energy_error = _expanded(W, a)
@@ -356,8 +459,8 @@ def loss(
     """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
 
     W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones; biases
-    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. Without a
-    Target the cost is O((N + M)² d).
+    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. A network
+    without nodes is 0. Without a Target the cost is O((N + M)² d).
     return_error: gives (L, bound) with |computed L - exact L| <= bound for the arguments as they
     are in float64; `_sum_error` says what the bound rests on. There is none with biases.
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
@@ -466,17 +569,27 @@ def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
 def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
     """The derivatives of both gradients, as _value_and_grad has them."""
     with np.errstate(over="ignore", invalid="ignore"):
-        own, own_pulls = _tangents(probe, probe, move, move)
-        cross, cross_pulls = _tangents(target, probe, None, move)
-        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+        with _shared(len(target.rows) * len(probe.rows)) as share:
+            own, own_pulls = _tangents(probe, probe, move, move, share)
+            cross, cross_pulls = _tangents(target, probe, None, move, share)
+        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / len(own)
     if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
         raise ValueError("Theta has rows so short or long that the second derivative overflows")
     return by_theta, by_b
 
 
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
-    values = _values(probe, probe) - 2.0 * _values(target, probe)
+    if _same(target, probe):
+        return 0.0
+    with _shared(len(target.rows) * len(probe.rows)) as share:
+        values = _values(probe, probe, share) - 2.0 * _values(target, probe, share)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+
+
+def _same(target: NamedTuple, probe: NamedTuple) -> bool:
+    """Whether they are one network: then the loss is 0, whatever its sums would round to."""
+    fields: Any = zip(target, probe, strict=True)
+    return all(np.array_equal(x, y) for x, y in fields)
 
 
 def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
@@ -486,21 +599,26 @@ def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> flo
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
-    own, own_pulls = _values_and_pulls(probe, probe)
-    cross, cross_pulls = _values_and_pulls(target, probe)
+    with _shared(len(target.rows) * len(probe.rows)) as share:
+        own, own_pulls = _values_and_pulls(probe, probe, share)
+        cross, cross_pulls = _values_and_pulls(target, probe, share)
+    by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / len(own)
+    if _same(target, probe):
+        return 0.0, by_theta, by_b
     value = energy + float(np.vdot(probe.weights, own - 2.0 * cross))
-    return max(value, 0.0), 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+    return max(value, 0.0), by_theta, by_b
 
 
 def _energy(nodes: _Nodes) -> float:
     """Σ_ij <a_i, a_j> K(w_i, w_j); pairs in different blocks of rows are visited once."""
     total = 0.0
-    for start in range(0, len(nodes.rows), SIDE):
-        here = nodes.part(slice(start, start + SIDE))
-        total += float(np.vdot(here.weights, _values(here, here)))
-        if start:
-            before = nodes.part(slice(0, start))
-            total += 2.0 * float(np.vdot(here.weights, _values(before, here)))
+    with _shared(len(nodes.rows) ** 2) as share:
+        for start in range(0, len(nodes.rows), SIDE):
+            here = nodes.part(slice(start, start + SIDE))
+            total += float(np.vdot(here.weights, _values(here, here, share)))
+            if start:
+                before = nodes.part(slice(0, start))
+                total += 2.0 * float(np.vdot(here.weights, _values(before, here, share)))
     return total
 
 
@@ -574,8 +692,8 @@ def _shape(b: Given, by_b: Array) -> tuple[int, ...]:
 def _matrix(name: str, value: ArrayLike, d: int | None = None) -> Array:
     """A matrix of d columns, one row a node; whether it is finite is seen from its row lengths."""
     X = _real(name, value)
-    if X.ndim != 2 or 0 in X.shape:
-        raise ValueError(f"{name} has shape {X.shape}; expected (rows, d) with both at least 1")
+    if X.ndim != 2 or X.shape[1] == 0:
+        raise ValueError(f"{name} has shape {X.shape}; expected (rows, d) with d at least 1")
     if d is not None and X.shape[1] != d:
         raise ValueError(f"{name} has shape {X.shape}; expected ({len(X)}, {d})")
     return X
@@ -586,10 +704,10 @@ def _weights(name: str, value: Given, n: int) -> Array | None:
     if value is None:
         return None
     weights = _real(name, value)
-    if weights.ndim not in (1, 2) or len(weights) != n or weights.size == 0:
+    if weights.ndim not in (1, 2) or len(weights) != n or 0 in weights.shape[1:]:
         raise ValueError(f"{name} has shape {weights.shape}; expected ({n},) or ({n}, k)")
     _require_finite(name, weights)
-    return weights.reshape(n, -1)
+    return weights[:, None] if weights.ndim == 1 else weights
 
 
 def _real(name: str, value: ArrayLike) -> Array:
@@ -804,28 +922,32 @@ def _biased(name: str, X: Array, letter: str, given: Given, weights: Array) -> _
         raise ValueError(f"{letter} has shape {biases.shape}; expected ({len(X)},)")
     for each, values in ((name, X), (letter, biases)):
         _require_finite(each, values)
-        if not np.abs(values).max() < 1e60:
-            found = np.abs(values).max()
+        found = np.abs(values).max(initial=0.0)
+        if not found < 1e60:
             raise ValueError(f"{each} reaches {found:.3g}; expected below 1e60 with biases")
     lengths = np.sqrt(np.einsum("ij,ij->i", X, X))
     return _Biased(X, lengths, biases, weights / len(X))
 
 
-def _biased_sums(source: _Biased, probe: _Biased) -> tuple[Array, Array, Array]:
+def _biased_sums(
+    source: _Biased, probe: _Biased, share: Share = map
+) -> tuple[Array, Array, Array]:
     """V_j = Σ_i a_i K_ij, (M, k), and Σ_i <a_i, b_j> times ∂K_ij/∂θ_j, (M, d), or ∂K_ij/∂t_j.
 
     ∂K/∂θ = (∂K/∂c) w + 2 (∂K/∂q_v) θ.
     """
     V = np.zeros((len(probe.rows), source.weights.shape[1]))
     P, D = np.zeros(probe.rows.shape), np.zeros(len(probe.rows))
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
-        some, others = source.part(i), probe.part(j)
+
+    def work(place: Place) -> tuple[Array, ...]:
+        some, others = source.part(place[0]), probe.part(place[1])
         K, by_c, by_qv, by_t = _shifted(some, others)
         pairs = some.weights @ others.weights.T
-        V[j] += K.T @ some.weights
-        P[j] += (pairs * by_c).T @ some.rows
-        P[j] += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
-        D[j] += np.sum(pairs * by_t, axis=0)
+        pull = (pairs * by_c).T @ some.rows
+        pull += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
+        return K.T @ some.weights, pull, np.sum(pairs * by_t, axis=0)
+
+    _add_up(work, len(source.rows), len(V), share, (V, P, D))
     return V, P, D
 
 
@@ -842,12 +964,13 @@ def _biased_target(W: Array, a: Array | None, s: ArrayLike) -> tuple[_Biased, fl
     """The nodes and Σ_ij <a_i, a_j> K_ij; pairs in different blocks are visited once."""
     nodes = _biased("W", W, "s", s, np.ones((len(W), 1)) if a is None else a)
     total, side = 0.0, 64
-    for start in range(0, len(W), side):
-        here = nodes.part(slice(start, start + side))
-        total += float(np.vdot(here.weights, _biased_sums(here, here)[0]))
-        if start:
-            before = nodes.part(slice(0, start))
-            total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here)[0]))
+    with _shared(len(W) ** 2) as share:
+        for start in range(0, len(W), side):
+            here = nodes.part(slice(start, start + side))
+            total += float(np.vdot(here.weights, _biased_sums(here, here, share)[0]))
+            if start:
+                before = nodes.part(slice(0, start))
+                total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here, share)[0]))
     return nodes, total
 
 
@@ -881,10 +1004,12 @@ def _biased_loss(
         found = 0 if outer_b is None else outer_b.shape[1]
         raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
     probe = _biased("Theta", theta, "t", t, outer_b)
-    own, cross = _biased_sums(probe, probe), _biased_sums(source, probe)
+    with _shared(len(source.rows) * len(theta)) as share:
+        own, cross = (_biased_sums(nodes, probe, share) for nodes in (probe, source))
     by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
     value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
-    return max(value, 0.0), by_theta, by_b / len(theta), by_t
+    value = 0.0 if _same(source, probe) else max(value, 0.0)
+    return value, by_theta, by_b / len(theta), by_t
 
 
 # ---- second derivatives --------------------------------------------------------------------------
@@ -913,7 +1038,7 @@ def _power(radii: Array, n: int) -> Array:
 
 
 def _tangents(
-    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, share: Share = map
 ) -> tuple[Array, Array]:
     """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
 
@@ -933,7 +1058,13 @@ def _tangents(
     pushed = ahead.weights * _power(probe.radii, k - 1)
     dV, dP = np.zeros((len(v), mass.shape[1])), np.zeros(v.shape)
     along, across = np.zeros((len(v), 1)), np.zeros((len(v), 1))
-    for t, i, j in _pairs(source, probe, zone=WIDE):
+    spare: list[Array] = []
+
+    def work(place: Place) -> tuple[Array, ...]:
+        with _pair(source, probe, place, spare, zone=WIDE) as (t, i, j):
+            return tangents(t, i, j)
+
+    def tangents(t: _Tile, i: slice, j: slice) -> tuple[Array, ...]:
         curve = np.empty_like(t.rho)
         _kappa(t)
         _slope(t)
@@ -947,10 +1078,11 @@ def _tangents(
         bend = curve * s
         on_u = (bend + (k - 1) * lean[j] * t.slope) * pairs
         s *= t.slope
-        across[j] += _row_sums(pairs, radial)
-        along[j] += _row_sums(pairs, (k - 1) * (radial * lean[j] + s) - t.rho * bend)
+        on_ahead = _row_sums(pairs, radial)
+        on_v = _row_sums(pairs, (k - 1) * (radial * lean[j] + s) - t.rho * bend)
         s += k * lean[j] * t.kappa
-        dV[j] += _power(probe.radii[j], k - 1) * (s @ mass[i])
+        value = _power(probe.radii[j], k - 1) * (s @ mass[i])
+        pull = np.zeros(v[j].shape)
         pairs = pushed[j] @ mass[i].T
         if behind is not None:
             move = behind.part(i)
@@ -964,15 +1096,18 @@ def _tangents(
             np.multiply(curve, q, out=bend)
             on_u += (bend + (k - 1) * tilt * t.slope) * both
             q *= t.slope
-            along[j] += _row_sums(both, k * tilt * radial + (k - 1) * q - t.rho * bend)
+            on_v += _row_sums(both, k * tilt * radial + (k - 1) * q - t.rho * bend)
             q += k * tilt * t.kappa
-            dV[j] += _power(probe.radii[j], k) * (q @ light + t.kappa @ moved)
+            value += _power(probe.radii[j], k) * (q @ light + t.kappa @ moved)
             both *= t.slope
-            dP[j] += both @ move.rows
-        along[j] += _row_sums(pairs, radial)
+            pull += both @ move.rows
+        on_v += _row_sums(pairs, radial)
         pairs *= t.slope
         on_u += pairs
-        dP[j] += on_u @ u
+        pull += on_u @ u
+        return value, pull, on_v, on_ahead
+
+    _add_up(work, len(source.rows), len(v), share, (dV, dP, along, across))
     return dV, dP + along * v + across * (ahead.rows - lean * v)
 
 

@@ -55,8 +55,7 @@ def general_source(ker: DualKernel) -> str:
         ker.left,
         "K°(|u|^2, |v|^2, <u, v>)",
         [f"K°(q_u, q_v, c) = {latex(ker.expr)}", *extra.equations],
-        "from functools import cache\n" if printed else "",
-        _scipy(functions) if printed else "",
+        scipy=_scipy(functions) if printed else "",
     )
     largest = ("256" if printed else "1e6") if orthants else "1e100"
     growth = -float(min(t.alpha for t in form.terms))

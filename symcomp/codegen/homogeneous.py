@@ -1,6 +1,7 @@
 """Modules of positively homogeneous activations, on κ(ρ)."""
 
 import math
+from dataclasses import replace
 
 import sympy
 
@@ -22,11 +23,13 @@ def homogeneous_source(ker: DualKernel) -> str | None:
     functions = [Angular.of(ker.correlation, ker.rho, sympy.S.One)]
     for _ in range(2):
         functions.append(functions[-1].diff(ker.rho))
+    along = ker.degree * functions[0].expr - ker.rho * functions[1].expr
+    functions.append(replace(functions[0], expr=along).reduced())
     found = formulas(*functions)
     if found is None:
         return None
     engine = _engine(ker.degree, *found)
-    exprs = [_without_names(f, ker.rho) for f in functions]
+    exprs = [_without_names(f, ker.rho) for f in functions[:3]]
     kernel = rf"|u|^k |v|^k κ(ρ),  ρ = <u, v>/(|u||v|),  k = {ker.degree}"
     letters = ("κ", "κ'", "κ''")
     equations = [f"{name}(ρ) = {latex(e)}" for name, e in zip(letters, exprs, strict=True)]
@@ -34,7 +37,7 @@ def homogeneous_source(ker: DualKernel) -> str | None:
     equations += extra.equations
     header = Header(ker.left, kernel, equations, "from dataclasses import dataclass\n")
     draft = executed("draft", tidy(header.text([]) + engine))
-    kappa, slope, curve = measured_errors(ker, draft, found)
+    kappa, slope, curve = measured_errors(ker, draft, found[:3])
     curved = any(f.curved for f in found[:2])
     errors = _errors(kappa, steep=found[1].steep)
     body = engine + extra.interface() + extra.source + _hessian(ker.degree, found)
@@ -43,9 +46,13 @@ def homogeneous_source(ker: DualKernel) -> str | None:
     return tidy(header.text(notes) + body)
 
 
-def _engine(degree: int, kappa: Formula, slope: Formula, curve: Formula) -> str:
-    """κ, κ', κ'' and the sums over pairs of rows."""
+def _engine(degree: int, kappa: Formula, slope: Formula, curve: Formula, along: Formula) -> str:
+    """κ, κ', κ'', k κ - ρ κ' and the sums over pairs of rows."""
     pair, form = {"kappa": kappa, "slope": slope, "curve": curve}, kappa.form
+    sums = skeletons.ONLY_KAPPA
+    if degree:
+        pair["along"] = along
+        sums = skeletons.ALONG
     curved = any(f.curved for f in pair.values())
     whole = ", zone=NEAR" if curved else ""
     sharpen = skeletons.SHARPEN.substitute(of_turn=form.of_turn) if curved else ""
@@ -65,9 +72,11 @@ def _engine(degree: int, kappa: Formula, slope: Formula, curve: Formula) -> str:
         extremes=skeletons.EXTREMES if curved else "",
         sharpen=sharpen,
         parameter=", zone: float" if curved else "",
+        passed=", zone" if curved else "",
         sharpen_if=skeletons.SHARPEN_IF if curved else "",
         for_slopes=whole,
         for_values=(whole if slope.steep else ", zone=0.0") if curved else "",
+        **sums,
     )
 
 
@@ -95,11 +104,12 @@ def _expansion(ker: DualKernel) -> str:
 
 
 def _function(name: str, f: Formula) -> str:
-    """The code of κ, κ' or κ''; the last one is put into an array beside the tile."""
+    """The code of κ, κ', κ'' or k κ - ρ κ'; κ'' is put into an array beside the tile."""
     letter, into, parameter = {
         "kappa": ("κ", "t.kappa", ""),
         "slope": ("κ'", "t.slope", ""),
         "curve": ("κ''", "curve", ", curve: Array"),
+        "along": ("In the place of κ, k κ - ρ κ'", "t.kappa", ""),
     }[name]
     code, series = f.code(into), f.series
     if series is not None:
@@ -107,7 +117,7 @@ def _function(name: str, f: Formula) -> str:
         code += skeletons.NEARLY_OPPOSITE.substitute(
             into=into,
             switch=series.switch,
-            edge=math.ceil(-1000 * math.cos(series.switch)) / 1000,
+            edge=math.ceil(1000 * _least_square(series.switch)) / 1000,
             power=series.power,
             coefficients=coefficients,
         ).splitlines()
@@ -115,6 +125,11 @@ def _function(name: str, f: Formula) -> str:
     return skeletons.FUNCTION.substitute(
         name=name, parameter=parameter, formula=f"{letter} = {shown}", code=indented(code)
     )
+
+
+def _least_square(psi: float) -> float:
+    """1 - ρ² above which ρ > -cos ψ for certain."""
+    return 1.0 if psi >= math.pi / 2 else math.sin(psi) ** 2
 
 
 def _without_names(f: Angular, rho: sympy.Symbol) -> sympy.Expr:

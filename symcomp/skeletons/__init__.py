@@ -42,12 +42,14 @@ from symcomp.skeletons.general import (
 from symcomp.skeletons.header import HEADER
 from symcomp.skeletons.hessian import GENERAL_HESSIAN, HOMOGENEOUS_HESSIAN, WIDE, ZERO_ROWS
 from symcomp.skeletons.homogeneous import (
+    ALONG,
     ANGLES,
     EXTREMES,
     FLAT_ANGLES,
     FUNCTION,
     HOMOGENEOUS,
     NEARLY_OPPOSITE,
+    ONLY_KAPPA,
     SERIES,
     SHARPEN,
     SHARPEN_IF,
@@ -86,6 +88,7 @@ from symcomp.skeletons.unbiased import (
 )
 
 __all__ = [
+    "ALONG",
     "ALPHA",
     "ANGLES",
     "BIASED",
@@ -123,6 +126,7 @@ __all__ = [
     "MILLS",
     "NEARLY_OPPOSITE",
     "NO_EXPANSION",
+    "ONLY_KAPPA",
     "ORTHANTS",
     "PART",
     "PIECE",

@@ -64,28 +64,32 @@ def _biased(name: str, X: Array, letter: str, given: Given, weights: Array) -> _
         raise ValueError(f"{letter} has shape {biases.shape}; expected ({len(X)},)")
     for each, values in ((name, X), (letter, biases)):
         _require_finite(each, values)
-        if not np.abs(values).max() < $largest:
-            found = np.abs(values).max()
+        found = np.abs(values).max(initial=0.0)
+        if not found < $largest:
             raise ValueError(f"{each} reaches {found:.3g}; expected below $largest with biases")
     lengths = np.sqrt(np.einsum("ij,ij->i", X, X))
     return _Biased(X, lengths, biases, weights / len(X))
 
 
-def _biased_sums(source: _Biased, probe: _Biased) -> tuple[Array, Array, Array]:
+def _biased_sums(
+    source: _Biased, probe: _Biased, share: Share = map
+) -> tuple[Array, Array, Array]:
     """V_j = Σ_i a_i K_ij, (M, k), and Σ_i <a_i, b_j> times ∂K_ij/∂θ_j, (M, d), or ∂K_ij/∂t_j.
 
     ∂K/∂θ = (∂K/∂c) w + 2 (∂K/∂q_v) θ.
     """
     V = np.zeros((len(probe.rows), source.weights.shape[1]))
     P, D = np.zeros(probe.rows.shape), np.zeros(len(probe.rows))
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
-        some, others = source.part(i), probe.part(j)
+
+    def work(place: Place) -> tuple[Array, ...]:
+        some, others = source.part(place[0]), probe.part(place[1])
         K, by_c, by_qv, by_t = _shifted(some, others)
         pairs = some.weights @ others.weights.T
-        V[j] += K.T @ some.weights
-        P[j] += (pairs * by_c).T @ some.rows
-        P[j] += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
-        D[j] += np.sum(pairs * by_t, axis=0)
+        pull = (pairs * by_c).T @ some.rows
+        pull += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
+        return K.T @ some.weights, pull, np.sum(pairs * by_t, axis=0)
+
+    _add_up(work, len(source.rows), len(V), share, (V, P, D))
     return V, P, D
 
 
@@ -102,12 +106,13 @@ def _biased_target(W: Array, a: Array | None, s: ArrayLike) -> tuple[_Biased, fl
     """The nodes and Σ_ij <a_i, a_j> K_ij; pairs in different blocks are visited once."""
     nodes = _biased("W", W, "s", s, np.ones((len(W), 1)) if a is None else a)
     total, side = 0.0, 64
-    for start in range(0, len(W), side):
-        here = nodes.part(slice(start, start + side))
-        total += float(np.vdot(here.weights, _biased_sums(here, here)[0]))
-        if start:
-            before = nodes.part(slice(0, start))
-            total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here)[0]))
+    with _shared(len(W) ** 2) as share:
+        for start in range(0, len(W), side):
+            here = nodes.part(slice(start, start + side))
+            total += float(np.vdot(here.weights, _biased_sums(here, here, share)[0]))
+            if start:
+                before = nodes.part(slice(0, start))
+                total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here, share)[0]))
     return nodes, total
 
 
@@ -141,10 +146,12 @@ def _biased_loss(
         found = 0 if outer_b is None else outer_b.shape[1]
         raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
     probe = _biased("Theta", theta, "t", t, outer_b)
-    own, cross = _biased_sums(probe, probe), _biased_sums(source, probe)
+    with _shared(len(source.rows) * len(theta)) as share:
+        own, cross = (_biased_sums(nodes, probe, share) for nodes in (probe, source))
     by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
     value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
-    return max(value, 0.0), by_theta, by_b / len(theta), by_t
+    value = 0.0 if _same(source, probe) else max(value, 0.0)
+    return value, by_theta, by_b / len(theta), by_t
 ''')
 
 SMOOTH_PAIRS = Template('''

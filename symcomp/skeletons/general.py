@@ -61,7 +61,7 @@ POLAR_FLOOR = (  # rows that are parallel up to rounding are taken to be so
     "floor_below, floor_above = np.maximum(below, 2.0**-50), np.maximum(above, 2.0**-50)",
 )
 SHORTEST = """
-    if probe.variances.min() < 1e-8:
+    if probe.variances.min(initial=1.0) < 1e-8:
         raise ValueError("Theta has a row shorter than 1e-4, too short for second derivatives")"""
 POLAR_CALL = "ru, rv, gap, rho, below, above = _polar(qu, qv, c)"
 
@@ -104,7 +104,7 @@ def _nodes(name: str, X: Array, weights: Array) -> _Nodes:
 
 def _require_range(name: str, variances: Array) -> None:
     """K° may grow like a power of the variances."""
-    if not variances.max() < $largest:
+    if not variances.max(initial=0.0) < $largest:
         raise ValueError(f"{name} reaches |row|^2 = {variances.max():.3g}; expected below $largest")
 
 
@@ -133,27 +133,35 @@ def _entries(left: _Nodes, right: _Nodes) -> Array:
     return K
 
 
-def _values(source: _Nodes, probe: _Nodes) -> Array:
+def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
     """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
     V = np.zeros((len(probe.rows), source.weights.shape[1]))
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
-        K = _kernel(*_arguments(source.part(i), probe.part(j)))
-        V[j] += K.T @ source.weights[i]
+
+    def work(place: Place) -> tuple[Array, ...]:
+        some, others = source.part(place[0]), probe.part(place[1])
+        return (_kernel(*_arguments(some, others)).T @ some.weights,)
+
+    _add_up(work, len(source.rows), len(V), share, (V,))
     return V
 
 
-def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
+def _values_and_pulls(
+    source: _Nodes, probe: _Nodes, share: Share = map
+) -> tuple[Array, Array]:
     """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
 
     ∂K/∂θ = (∂K°/∂c) w + 2 (∂K°/∂q_v) θ.
     """
-    V = np.zeros((len(probe.rows), source.weights.shape[1]))
-    P = np.zeros(probe.rows.shape)
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
-        K, by_c, by_qv = _kernel_and_slopes(*_arguments(source.part(i), probe.part(j)))
-        V[j] += K.T @ source.weights[i]
-        pairs = source.weights[i] @ probe.weights[j].T
-        P[j] += (pairs * by_c).T @ source.rows[i]
-        P[j] += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * probe.rows[j]
+    V, P = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
+
+    def work(place: Place) -> tuple[Array, ...]:
+        some, others = source.part(place[0]), probe.part(place[1])
+        K, by_c, by_qv = _kernel_and_slopes(*_arguments(some, others))
+        pairs = some.weights @ others.weights.T
+        pull = (pairs * by_c).T @ some.rows
+        pull += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
+        return K.T @ some.weights, pull
+
+    _add_up(work, len(source.rows), len(V), share, (V, P))
     return V, P
 ''')

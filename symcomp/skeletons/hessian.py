@@ -42,7 +42,7 @@ def _power(radii: Array, n: int) -> Array:
 
 
 def _tangents(
-    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, share: Share = map
 ) -> tuple[Array, Array]:
     """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
 
@@ -62,7 +62,13 @@ def _tangents(
     pushed = ahead.weights * _power(probe.radii, k - 1)
     dV, dP = np.zeros((len(v), mass.shape[1])), np.zeros(v.shape)
     along, across = np.zeros((len(v), 1)), np.zeros((len(v), 1))
-    for t, i, j in _pairs(source, probe$for_curves):
+    spare: list[Array] = []
+
+    def work(place: Place) -> tuple[Array, ...]:
+        with _pair(source, probe, place, spare$for_curves) as (t, i, j):
+            return tangents(t, i, j)
+
+    def tangents(t: _Tile, i: slice, j: slice) -> tuple[Array, ...]:
         curve = np.empty_like(t.rho)
         _kappa(t)
         _slope(t)
@@ -76,10 +82,11 @@ def _tangents(
         bend = curve * s
         on_u = (bend + (k - 1) * lean[j] * t.slope) * pairs
         s *= t.slope
-        across[j] += _row_sums(pairs, radial)
-        along[j] += _row_sums(pairs, (k - 1) * (radial * lean[j] + s) - t.rho * bend)
+        on_ahead = _row_sums(pairs, radial)
+        on_v = _row_sums(pairs, (k - 1) * (radial * lean[j] + s) - t.rho * bend)
         s += k * lean[j] * t.kappa
-        dV[j] += _power(probe.radii[j], k - 1) * (s @ mass[i])
+        value = _power(probe.radii[j], k - 1) * (s @ mass[i])
+        pull = np.zeros(v[j].shape)
         pairs = pushed[j] @ mass[i].T
         if behind is not None:
             move = behind.part(i)
@@ -93,15 +100,18 @@ def _tangents(
             np.multiply(curve, q, out=bend)
             on_u += (bend + (k - 1) * tilt * t.slope) * both
             q *= t.slope
-            along[j] += _row_sums(both, k * tilt * radial + (k - 1) * q - t.rho * bend)
+            on_v += _row_sums(both, k * tilt * radial + (k - 1) * q - t.rho * bend)
             q += k * tilt * t.kappa
-            dV[j] += _power(probe.radii[j], k) * (q @ light + t.kappa @ moved)
+            value += _power(probe.radii[j], k) * (q @ light + t.kappa @ moved)
             both *= t.slope
-            dP[j] += both @ move.rows
-        along[j] += _row_sums(pairs, radial)
+            pull += both @ move.rows
+        on_v += _row_sums(pairs, radial)
         pairs *= t.slope
         on_u += pairs
-        dP[j] += on_u @ u$zero_rows
+        pull += on_u @ u
+        return value, pull, on_v, on_ahead
+
+    _add_up(work, len(source.rows), len(v), share, (dV, dP, along, across))$zero_rows
     return dV, dP + along * v + across * (ahead.rows - lean * v)
 
 
@@ -116,7 +126,7 @@ GENERAL_HESSIAN = Template(
     + '''
 
 def _tangents(
-    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, share: Share = map
 ) -> tuple[Array, Array]:
     """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
 
@@ -132,7 +142,9 @@ def _tangents(
     dV, dP = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
     on_theta, on_delta = np.zeros((2, len(probe.rows), 1))
     y = np.sum(probe.rows * ahead.rows, axis=1)[:, None]
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
+
+    def work(place: Place) -> tuple[Array, ...]:
+        i, j = place
         some, others, aim = source.part(i), probe.part(j), ahead.part(j)
         qu, qv, c = _arguments(some, others)
         K, by_c, by_qu, by_qv, A, B, turned, G = (
@@ -140,20 +152,21 @@ def _tangents(
         )
         m = (c * _inverse(qv)).T
         p = aim.rows @ some.rows.T
-        dV[j] += (by_c * p + 2.0 * y[j] * by_qv) @ some.weights
+        value = (by_c * p + 2.0 * y[j] * by_qv) @ some.weights
+        pull = np.zeros(others.rows.shape)
         p -= m * y[j]
         pairs = others.weights @ some.weights.T
         on_w = (A * p + B * y[j]) * pairs
-        on_theta[j] += _row_sums(pairs, B * p + G * y[j]) - _row_sums(on_w, m)
-        on_delta[j] += 2.0 * _row_sums(pairs, by_qv)
+        on_row = _row_sums(pairs, B * p + G * y[j]) - _row_sums(on_w, m)
+        on_aim = 2.0 * _row_sums(pairs, by_qv)
         weight = aim.weights @ some.weights.T
         if behind is not None:
             move = behind.part(i)
             weight += others.weights @ move.weights.T
             z = others.rows @ move.rows.T
             e = np.sum(some.rows * move.rows, axis=1)
-            dV[j] += (by_c * z + 2.0 * by_qu * e) @ some.weights + K @ move.weights
-            dP[j] += (pairs * by_c) @ move.rows
+            value += (by_c * z + 2.0 * by_qu * e) @ some.weights + K @ move.weights
+            pull += (pairs * by_c) @ move.rows
             back = (c * _inverse(qu)).T
             rest = 1.0 - m * back
             rest[rest < 2.0**-48] = 0.0  # parallel, up to rounding
@@ -162,10 +175,13 @@ def _tangents(
             on_w += pairs * turned * e
             skew = pairs * (rest * z - A * back * p)
             on_w += skew
-            on_theta[j] += _row_sums(pairs, B * z + rest * (p + m * z)) - _row_sums(skew, m)
+            on_row += _row_sums(pairs, B * z + rest * (p + m * z)) - _row_sums(skew, m)
         on_w += weight * by_c
-        on_theta[j] += 2.0 * _row_sums(weight, by_qv)
-        dP[j] += on_w @ some.rows
+        on_row += 2.0 * _row_sums(weight, by_qv)
+        pull += on_w @ some.rows
+        return value, pull, on_row, on_aim
+
+    _add_up(work, len(source.rows), len(dV), share, (dV, dP, on_theta, on_delta))
     return dV, dP + on_theta * probe.rows + on_delta * ahead.rows
 
 

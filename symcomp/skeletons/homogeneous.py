@@ -68,7 +68,7 @@ def _nodes(name: str, X: Array, weights: Array) -> _Nodes:
 def _require_range(name: str, radii: Array, weights: Array) -> None:
     """The loss is a square, so |row|^k |weight| must stay away from 1e154."""
     with np.errstate(over="ignore"):
-        largest = float(np.max(np.abs(weights).max(axis=1) * radii**DEGREE))
+        largest = float(np.max(np.abs(weights).max(axis=1) * radii**DEGREE, initial=0.0))
     if not largest < 1e152:
         raise ValueError(
             f"{name} reaches |row|^{DEGREE} |weight| = {largest:.3g}; expected less than 1e152"
@@ -89,19 +89,31 @@ def _mean_node(tau: float, mu: Array) -> tuple[_Nodes, float]:
 
 $sharpen
 
+@contextmanager
+def _pair(
+    source: _Nodes, probe: _Nodes, place: Place, spare: list[Array]$parameter
+) -> Iterator[tuple[_Tile, slice, slice]]:
+    """One tile of source x probe with its correlations and angles, in memory it takes and gives."""
+    i, j = place
+    some, others = source.part(i), probe.part(j)
+    m, n = len(others.rows), len(some.rows)
+    memory = spare.pop() if spare else np.empty((6, m * n))
+    if m * n > memory.shape[1]:
+        memory = np.empty((6, m * n))
+    t = _Tile(*memory[:, : m * n].reshape(-1, m, n))
+    np.matmul(others.rows * others.inverse[:, None], some.rows.T, out=t.rho)
+    t.rho *= some.inverse
+    _angles(t)$sharpen_if
+    yield t, i, j
+    spare.append(memory)
+
+
 def _pairs(source: _Nodes, probe: _Nodes$parameter) -> Iterator[tuple[_Tile, slice, slice]]:
-    """The tiles of source x probe with their correlations and angles, and where they lie."""
-    memory = np.empty((6, 0))
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
-        some, others = source.part(i), probe.part(j)
-        m, n = len(others.rows), len(some.rows)
-        if m * n > memory.shape[1]:
-            memory = np.empty((6, m * n))
-        t = _Tile(*memory[:, : m * n].reshape(-1, m, n))
-        np.matmul(others.rows * others.inverse[:, None], some.rows.T, out=t.rho)
-        t.rho *= some.inverse
-        _angles(t)$sharpen_if
-        yield t, i, j
+    """The tiles of source x probe one after the other, and where they lie."""
+    spare: list[Array] = []
+    for place in _tiles(len(source.rows), len(probe.rows)):
+        with _pair(source, probe, place, spare$passed) as found:
+            yield found
 
 
 def _entries(source: _Nodes, probe: _Nodes) -> Array:
@@ -114,44 +126,78 @@ def _entries(source: _Nodes, probe: _Nodes) -> Array:
     return K
 
 
-def _values(source: _Nodes, probe: _Nodes) -> Array:
+def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
     """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
     mass = source.weights * source.radii[:, None] ** DEGREE
     V = np.zeros((len(probe.rows), mass.shape[1]))
-    for t, i, j in _pairs(source, probe$for_values):
-        _kappa(t)
-        V[j] += t.kappa @ mass[i]
+    spare: list[Array] = []
+
+    def work(place: Place) -> tuple[Array, ...]:
+        with _pair(source, probe, place, spare$for_values) as (t, i, _):
+            _kappa(t)
+            return (t.kappa @ mass[i],)
+
+    _add_up(work, len(source.rows), len(V), share, (V,))
     return V * probe.radii[:, None] ** DEGREE
 
 
-def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
+def _values_and_pulls(
+    source: _Nodes, probe: _Nodes, share: Share = map
+) -> tuple[Array, Array]:
     """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
 
-    By homogeneity ∂/∂θ |θ|^k κ(ρ) = |θ|^{k-1} (κ' u + (k κ - ρ κ') θ/|θ|): the sums over i of
-    κ' u_i, which is one matrix product, and of κ give both parts.
+    By homogeneity ∂/∂θ |θ|^k κ(ρ) = |θ|^{k-1} (κ' u + E θ/|θ|) with E = k κ - ρ κ': the sums over i
+    of κ' u_i, which is one matrix product, and of $enough
     """
     mass = source.weights * source.radii[:, None] ** DEGREE
     turning = mass * source.inverse[:, None]
     push = probe.weights * $push
     single = push.shape[1] == 1
     V, P = np.zeros((len(probe.rows), mass.shape[1])), np.zeros(probe.rows.shape)
-    for t, i, j in _pairs(source, probe$for_slopes):
-        _kappa(t)
-        V[j] += t.kappa @ mass[i]
-        t.slope = t.kappa  # κ is used up
-        _slope(t)
-        t.slope *= turning[i, 0] if single else np.matmul(push[j], turning[i].T, out=t.scratch)
-        P[j] += t.slope @ source.rows[i]
-    if single:
-        P *= push
+    spare: list[Array] = []
+
+    def work(place: Place) -> tuple[Array, ...]:
+        with _pair(source, probe, place, spare$for_slopes) as (t, i, j):
+            $first
+            sums = t.kappa @ mass[i]
+            t.slope = t.kappa  # whose values are used up
+            _slope(t)
+            t.slope *= turning[i, 0] if single else np.matmul(push[j], turning[i].T, out=t.scratch)
+            return sums, t.slope @ source.rows[i]
+
+    _add_up(work, len(source.rows), len(V), share, (V, P))
     u = probe.rows * probe.inverse[:, None]
-    along = DEGREE * np.sum(push * V, axis=1) - np.sum(P * u, axis=1)
+$last
     return V * probe.radii[:, None] ** DEGREE, P + along[:, None] * u
 ''')
 
+ONLY_KAPPA = {
+    "enough": "κ give both parts.",
+    "first": "_kappa(t)",
+    "last": """\
+    if single:
+        P *= push
+    along = DEGREE * np.sum(push * V, axis=1) - np.sum(P * u, axis=1)""",
+}
+
+ALONG = {
+    "enough": """E or κ give both
+    parts. One output takes E, which tends to be shorter, and k κ = E + ρ κ'.""",
+    "first": """if single:
+                _along(t)
+            else:
+                _kappa(t)""",
+    "last": """\
+    if single:
+        along = push[:, 0] * V[:, 0]
+        V = (V + np.sum(P * u, axis=1)[:, None]) / DEGREE
+        P *= push
+    else:
+        along = DEGREE * np.sum(push * V, axis=1) - np.sum(P * u, axis=1)""",
+}
+
 EXTREMES = """\
-    least: float = -1.0  # of ρ
-    greatest: float = 1.0
+    square: float = 0.0  # the least 1 - ρ²
 """
 
 FLAT_ANGLES = """
@@ -163,12 +209,14 @@ def _angles(t: _Tile) -> None:
 ANGLES = Template("""
 
 def _angles(t: _Tile) -> None:
-    t.least, t.greatest = float(t.rho.min()), float(t.rho.max())
-    if not -1.0 <= t.least <= t.greatest <= 1.0:
+    np.multiply(t.rho, t.rho, out=t.sine)
+    np.subtract(1.0, t.sine, out=t.sine)
+    t.square = float(t.sine.min())
+    if not t.square > 0.75:  # digits would be lost
         np.clip(t.rho, -1.0, 1.0, out=t.rho)
-    np.subtract(1.0, t.rho, out=t.sine)
-    np.add(1.0, t.rho, out=t.angle)
-    t.sine *= t.angle
+        np.subtract(1.0, t.rho, out=t.sine)
+        np.add(1.0, t.rho, out=t.angle)
+        t.sine *= t.angle
     np.sqrt(t.sine, out=t.sine)
     $code
 """)
@@ -182,7 +230,7 @@ def _$name(t: _Tile$parameter) -> None:
 
 NEARLY_OPPOSITE = Template("""\
 # Near ρ = -1 those terms cancel: there its series in ψ = angle, ρ = -cos ψ, cut below 2^-56.
-if t.least < $edge:
+if t.square <= $edge:
     near = t.angle < $switch
     coefficients = (
 $coefficients
@@ -211,7 +259,7 @@ NEAR = 2.0**-20  # 1 - |ρ| below which rounding in ρ would blur the angle
 
 def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes, zone: float) -> None:
     """Angles where 1 - |ρ| <= zone, from the chord: |u ∓ v|² + gap = 4 sin²(angle/2)."""
-    if max(t.greatest, -t.least) < 1.0 - zone:
+    if t.square > 2.0 * zone:
         return
     near = np.argwhere(np.abs(t.rho) >= 1.0 - zone)
     for start in range(0, len(near), SIDE):
@@ -227,5 +275,5 @@ def _sharpen(t: _Tile, source: _Nodes, probe: _Nodes, zone: float) -> None:
 ''')
 
 SHARPEN_IF = """
-        if zone:
-            _sharpen(t, some, others, zone)"""
+    if zone:
+        _sharpen(t, some, others, zone)"""

@@ -29,7 +29,7 @@ class Target:
     ) -> None:
         """Check and sum."""
         self.energy_error = 0.0
-        if expand:
+        if expand and np.shape(W)[:1] != (0,):
             if s is not None:
                 raise ValueError("s is given and expand is True; expected one of both")
             self.nodes, self.energy, self.energy_error = _expanded(W, a)
@@ -80,8 +80,8 @@ def loss(
     """L = E |f_W(x) - f_Theta(x)|² of two networks (S0), at least 0.
 
     W (N, d) or a Target, Theta (M, d), a (N,) or (N, k), b (M,) or (M, k), default ones; biases
-    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. Without a
-    Target the cost is O((N + M)² d).
+    s (N,) and t (M,), default zeros. Real numbers of any kind, computed in float64. A network
+    without nodes is 0. Without a Target the cost is O((N + M)² d).
     return_error: gives (L, bound) with |computed L - exact L| <= bound for the arguments as they
     are in float64; `_sum_error` says what the bound rests on. There is none with biases.
     Raises ValueError for a wrong shape, NaN, infinity or entries that are not real.
@@ -190,17 +190,27 @@ def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
 def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
     """The derivatives of both gradients, as _value_and_grad has them."""
     with np.errstate(over="ignore", invalid="ignore"):
-        own, own_pulls = _tangents(probe, probe, move, move)
-        cross, cross_pulls = _tangents(target, probe, None, move)
-        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+        with _shared(len(target.rows) * len(probe.rows)) as share:
+            own, own_pulls = _tangents(probe, probe, move, move, share)
+            cross, cross_pulls = _tangents(target, probe, None, move, share)
+        by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / len(own)
     if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
         raise ValueError("Theta has rows so short or long that the second derivative overflows")
     return by_theta, by_b
 
 
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
-    values = _values(probe, probe) - 2.0 * _values(target, probe)
+    if _same(target, probe):
+        return 0.0
+    with _shared(len(target.rows) * len(probe.rows)) as share:
+        values = _values(probe, probe, share) - 2.0 * _values(target, probe, share)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
+
+
+def _same(target: NamedTuple, probe: NamedTuple) -> bool:
+    """Whether they are one network: then the loss is 0, whatever its sums would round to."""
+    fields: Any = zip(target, probe, strict=True)
+    return all(np.array_equal(x, y) for x, y in fields)
 
 
 def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> float:
@@ -210,21 +220,26 @@ def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> flo
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
-    own, own_pulls = _values_and_pulls(probe, probe)
-    cross, cross_pulls = _values_and_pulls(target, probe)
+    with _shared(len(target.rows) * len(probe.rows)) as share:
+        own, own_pulls = _values_and_pulls(probe, probe, share)
+        cross, cross_pulls = _values_and_pulls(target, probe, share)
+    by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / len(own)
+    if _same(target, probe):
+        return 0.0, by_theta, by_b
     value = energy + float(np.vdot(probe.weights, own - 2.0 * cross))
-    return max(value, 0.0), 2.0 * (own_pulls - cross_pulls), (2.0 / len(own)) * (own - cross)
+    return max(value, 0.0), by_theta, by_b
 
 
 def _energy(nodes: _Nodes) -> float:
     """Σ_ij <a_i, a_j> K(w_i, w_j); pairs in different blocks of rows are visited once."""
     total = 0.0
-    for start in range(0, len(nodes.rows), SIDE):
-        here = nodes.part(slice(start, start + SIDE))
-        total += float(np.vdot(here.weights, _values(here, here)))
-        if start:
-            before = nodes.part(slice(0, start))
-            total += 2.0 * float(np.vdot(here.weights, _values(before, here)))
+    with _shared(len(nodes.rows) ** 2) as share:
+        for start in range(0, len(nodes.rows), SIDE):
+            here = nodes.part(slice(start, start + SIDE))
+            total += float(np.vdot(here.weights, _values(here, here, share)))
+            if start:
+                before = nodes.part(slice(0, start))
+                total += 2.0 * float(np.vdot(here.weights, _values(before, here, share)))
     return total
 
 
@@ -298,8 +313,8 @@ def _shape(b: Given, by_b: Array) -> tuple[int, ...]:
 def _matrix(name: str, value: ArrayLike, d: int | None = None) -> Array:
     """A matrix of d columns, one row a node; whether it is finite is seen from its row lengths."""
     X = _real(name, value)
-    if X.ndim != 2 or 0 in X.shape:
-        raise ValueError(f"{name} has shape {X.shape}; expected (rows, d) with both at least 1")
+    if X.ndim != 2 or X.shape[1] == 0:
+        raise ValueError(f"{name} has shape {X.shape}; expected (rows, d) with d at least 1")
     if d is not None and X.shape[1] != d:
         raise ValueError(f"{name} has shape {X.shape}; expected ({len(X)}, {d})")
     return X
@@ -310,10 +325,10 @@ def _weights(name: str, value: Given, n: int) -> Array | None:
     if value is None:
         return None
     weights = _real(name, value)
-    if weights.ndim not in (1, 2) or len(weights) != n or weights.size == 0:
+    if weights.ndim not in (1, 2) or len(weights) != n or 0 in weights.shape[1:]:
         raise ValueError(f"{name} has shape {weights.shape}; expected ({n},) or ({n}, k)")
     _require_finite(name, weights)
-    return weights.reshape(n, -1)
+    return weights[:, None] if weights.ndim == 1 else weights
 
 
 def _real(name: str, value: ArrayLike) -> Array:

@@ -186,7 +186,7 @@ def _nodes(name: str, X: Array, weights: Array) -> _Nodes:
 
 def _require_range(name: str, radii: Array) -> None:
     """The table ends somewhere."""
-    if not radii.max() <= LONGEST * (1.0 + 2.0**-40):
+    if not radii.max(initial=0.0) <= LONGEST * (1.0 + 2.0**-40):
         raise ValueError(
             f"{name} reaches |row| = {radii.max():.6g}; expected at most {LONGEST:g}, where the"
             " table of this activation ends"
@@ -205,21 +205,26 @@ def _inverse(x: Array) -> Array:
     return np.divide(1.0, x, out=np.zeros_like(x), where=x > 0.0)
 
 
+def _strips(
+    source: _Nodes, probe: _Nodes, place: Place, slopes: bool
+) -> Iterator[tuple[slice, Array, Array, Array]]:
+    """Which rows of a tile, their K, and (if asked for) ∂K/∂c and ∂K/∂r_v at fixed c."""
+    some, others = source.part(place[0]), probe.part(place[1])
+    tables = [_Products.of(part, some.radii, others.radii, slopes) for part in _PARTS]
+    size = max((TILE // 4) // len(others.rows), 1)
+    for start in range(0, len(some.rows), size):
+        strip = slice(start, min(start + size, len(some.rows)))
+        found = _strip(some.part(strip), others, [t.part(strip) for t in tables], slopes)
+        yield slice(place[0].start + strip.start, place[0].start + strip.stop), *found
+
+
 def _pairs(
     source: _Nodes, probe: _Nodes, slopes: bool
 ) -> Iterator[tuple[slice, slice, Array, Array, Array]]:
-    """Where a strip of pairs lies, its K, and (if asked for) ∂K/∂c and ∂K/∂r_v at fixed c."""
-    for i, j in _tiles(len(source.rows), len(probe.rows)):
-        some, others = source.part(i), probe.part(j)
-        tables = [_Products.of(part, some.radii, others.radii, slopes) for part in _PARTS]
-        size = max((TILE // 4) // len(others.rows), 1)
-        for start in range(0, len(some.rows), size):
-            strip = slice(start, start + size)
-            yield (
-                slice(i.start + start, min(i.start + start + size, i.stop)),
-                j,
-                *_strip(some.part(strip), others, [t.part(strip) for t in tables], slopes),
-            )
+    """The same of all tiles, and where they lie."""
+    for place in _tiles(len(source.rows), len(probe.rows)):
+        for i, K, by_c, by_r in _strips(source, probe, place, slopes):
+            yield i, place[1], K, by_c, by_r
 
 
 class _Products(NamedTuple):
@@ -291,27 +296,41 @@ def _entries(source: _Nodes, probe: _Nodes) -> Array:
     return K
 
 
-def _values(source: _Nodes, probe: _Nodes) -> Array:
+def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
     """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
     V = np.zeros((len(probe.rows), source.weights.shape[1]))
-    for i, j, K, _, _ in _pairs(source, probe, slopes=False):
-        V[j] += K.T @ source.weights[i]
+
+    def work(place: Place) -> tuple[Array, ...]:
+        v = np.zeros((len(probe.rows[place[1]]), V.shape[1]))
+        for i, K, _, _ in _strips(source, probe, place, slopes=False):
+            v += K.T @ source.weights[i]
+        return (v,)
+
+    _add_up(work, len(source.rows), len(V), share, (V,))
     return V
 
 
-def _values_and_pulls(source: _Nodes, probe: _Nodes) -> tuple[Array, Array]:
+def _values_and_pulls(
+    source: _Nodes, probe: _Nodes, share: Share = map
+) -> tuple[Array, Array]:
     """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
 
     ∂K/∂θ = (∂K/∂c) w + (∂K/∂r_v) θ/|θ|.
     """
-    V = np.zeros((len(probe.rows), source.weights.shape[1]))
-    P = np.zeros(probe.rows.shape)
+    V, P = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
     directions = probe.rows * _inverse(probe.radii)[:, None]
-    for i, j, K, by_c, by_r in _pairs(source, probe, slopes=True):
-        V[j] += K.T @ source.weights[i]
-        pairs = source.weights[i] @ probe.weights[j].T
-        P[j] += (pairs * by_c).T @ source.rows[i]
-        P[j] += np.sum(pairs * by_r, axis=0)[:, None] * directions[j]
+
+    def work(place: Place) -> tuple[Array, ...]:
+        others = probe.part(place[1])
+        v, p = np.zeros((len(others.rows), V.shape[1])), np.zeros(others.rows.shape)
+        for i, K, by_c, by_r in _strips(source, probe, place, slopes=True):
+            pairs = source.weights[i] @ others.weights.T
+            v += K.T @ source.weights[i]
+            p += (pairs * by_c).T @ source.rows[i]
+            p += np.sum(pairs * by_r, axis=0)[:, None] * directions[place[1]]
+        return v, p
+
+    _add_up(work, len(source.rows), len(V), share, (V, P))
     return V, P
 ''')
 
@@ -333,7 +352,7 @@ def _moved(nodes: _Nodes, move: _Move | None, step: float) -> _Nodes:
 
 
 def _tangents(
-    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, share: Share = map
 ) -> tuple[Array, Array]:
     """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
 
@@ -341,13 +360,13 @@ def _tangents(
     on beyond LONGEST as far as that.
     """
     moves = (move for move in (ahead, behind) if move is not None)
-    fastest = max(float(np.linalg.norm(move.rows, axis=1).max()) for move in moves)
+    fastest = max(float(np.linalg.norm(move.rows, axis=1).max(initial=0.0)) for move in moves)
     step = 1.0 / (64.0 * fastest) if fastest > 0.0 else 1.0
     dV, dP = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
     for n, weight in enumerate(STENCIL, start=1):
         for sign in (1.0, -1.0):
             at = sign * n * step
-            V, P = _values_and_pulls(_moved(source, behind, at), _moved(probe, ahead, at))
+            V, P = _values_and_pulls(_moved(source, behind, at), _moved(probe, ahead, at), share)
             dV += sign * weight / step * V
             dP += sign * weight / step * P
     return dV, dP

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mpf
 from scipy import special
+from threadpoolctl import threadpool_limits
 
 import symcomp
 from proofs_checks import oracles
@@ -193,7 +194,7 @@ def mutants() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("which", range(4))
 def test_a_changed_constant_is_noticed(which):
-    kept = [pair for pair in mutants() if pair[0] not in ("1.0", "-1.0", "1.1875", "0.373")]
+    kept = [pair for pair in mutants() if pair[0] not in ("1.0", "1.1875", "0.75", "0.861")]
     assert len(kept) >= 4
     old, new = kept[which]
     changed = symcomp.codegen.Generated(
@@ -203,7 +204,7 @@ def test_a_changed_constant_is_noticed(which):
 
 
 def test_without_the_series_accuracy_is_lost():
-    source = generated("relu").source.replace("if t.least < -0.373:", "if False:")
+    source = generated("relu").source.replace("if t.square <= 0.861:", "if False:")
     changed = symcomp.codegen.Generated(generated("relu").activation, source)
     assert max(error for _, error in ulps(changed.load())) > 1e6
 
@@ -552,11 +553,12 @@ def test_memory_stays_far_below_one_entry_a_pair():
     target.nodes = module()._nodes("W", draw(N, d), np.ones((N, 1)))  # spares the O(N²) term
     Theta = draw(M, d, seed=1)
     tracemalloc.start()
-    module().loss_and_grad(target, Theta)
-    gradient_peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.reset_peak()
-    module().loss(draw(3000, d), Theta)
-    energy_peak = tracemalloc.get_traced_memory()[1]
+    with threadpool_limits(1):
+        module().loss_and_grad(target, Theta)
+        gradient_peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        module().loss(draw(3000, d), Theta)
+        energy_peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     tiles = 6 * 8 * module().TILE
     assert gradient_peak < tiles + 8 * 8 * N < 8 * N * M
@@ -570,7 +572,7 @@ BAD_LOSS = [
     (([[1.0, np.nan]], GOOD), r"W contains NaN or infinity; expected finite numbers"),
     ((GOOD, [[1.0, np.inf]]), r"Theta contains NaN or infinity"),
     (([1.0, 2.0], GOOD), r"W has shape \(2,\); expected \(rows, d\)"),
-    ((np.zeros((0, 2)), GOOD), r"W has shape \(0, 2\)"),
+    ((np.zeros((2, 0)), GOOD), r"W has shape \(2, 0\)"),
     ((GOOD, [[1.0, 2.0, 3.0]]), r"Theta has shape \(1, 3\); expected \(1, 2\)"),
     ((GOOD, [[1.0, 2.0j]]), r"Theta has dtype complex128; expected real numbers"),
     ((GOOD, [["a", "b"]]), r"Theta has dtype <U1; expected real numbers"),

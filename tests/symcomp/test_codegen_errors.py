@@ -249,13 +249,13 @@ def test_read_only_arrays_and_single_nodes():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((np.ones((1, 2)), np.ones((0, 2))), r"Theta has shape \(0, 2\); expected \(rows, d\)"),
-        ((np.ones((0, 2)), np.ones((1, 2))), r"W has shape \(0, 2\); expected \(rows, d\)"),
+        ((np.ones((1, 2)), np.ones((2, 0))), r"Theta has shape \(2, 0\); expected \(rows, d\)"),
+        ((np.ones((2, 0)), np.ones((1, 2))), r"W has shape \(2, 0\); expected \(rows, d\)"),
         ((np.ones((1, 2)), np.ones((1, 2)), 1.0), r"a has shape \(\); expected \(1,\) or \(1, k\)"),
         ((np.ones((1, 2)), np.ones((1, 2)), None, []), r"b has shape \(0,\); expected \(1,\)"),
     ],
 )
-def test_empty_networks_and_scalars_are_refused(arguments, message):
+def test_rows_without_entries_and_scalars_are_refused(arguments, message):
     for call in (module().loss, module().loss_and_grad):
         with pytest.raises(ValueError, match=message):
             call(*arguments)

@@ -263,7 +263,7 @@ BAD = [
     ({"W": np.array([[1.0, np.nan]])}, "W contains NaN or infinity"),
     ({"W": np.array([[1.0, np.inf]], dtype=np.float32)}, "W contains NaN or infinity"),
     ({"W": np.ones(3)}, r"W has shape \(3,\)"),
-    ({"W": np.ones((0, 3))}, r"W has shape \(0, 3\)"),
+    ({"W": np.ones((3, 0))}, r"W has shape \(3, 0\)"),
     ({"W": np.ones((2, 3)) * 1j}, "W has dtype complex128"),
     ({"W": np.ones((2, 3)), "a": np.ones(3)}, r"a has shape \(3,\)"),
     ({"W": np.ones((2, 3)), "a": np.array([1.0, np.nan])}, "a contains NaN"),
