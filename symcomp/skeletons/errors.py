@@ -106,8 +106,8 @@ $away        K, by_c, by_qv = _kernel_and_slopes(qu, qv, c)
 '''
 )
 
-# K° of rows with jumps is like sqrt(1 - |ρ|) there: where 1 - |ρ| is below `edge` all is within
-# twice that of an edge, at which the slope is that of K° at 2 edge at least.
+# With jumps K° has a part C sqrt(1 - |ρ|). Where 1 - |ρ| < edge an error of at most edge/4 changes
+# it by C sqrt(5 edge/4) at most; twice 2 edge times its slope at 2 edge is C sqrt(2 edge).
 JUMP_ERRORS = """\
         bound, edge = np.sqrt(qu) * np.sqrt(qv), max(4.0 * unit, 2.0**-47)
         beside = np.abs(c) > (1.0 - edge) * bound  # K° is like sqrt(1 - |ρ|) there

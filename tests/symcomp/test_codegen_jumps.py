@@ -304,6 +304,24 @@ def test_between_parallel_rows_stands_the_finite_part(name):
     assert np.abs(2 * far - near - sides(m, 0.0, 2)).max() < 1e-2
 
 
+def test_a_zero_row_is_a_constant_node():
+    """Where the jump is at 0 it is the mean of σ(0+) and σ(0-), 1/2 - erf(1)."""
+    m, theta, move = module("Heaviside(x)*(1+x**2)+erf(x-1)"), draw(2, 3), draw(2, 3, seed=1)
+    zero = np.zeros((1, 3))
+    shares = [m.hessian_vector_product(zero, theta, move, a=[x])[0] for x in (1.0, 0.0)]
+    rows = []
+    for i, (row, way) in enumerate(zip(theta, move, strict=True)):
+
+        def mean(t: mpf, row: np.ndarray = row, way: np.ndarray = way) -> mpf:
+            q = mpmath.fsum((x + t * y) ** 2 for x, y in zip(row, way, strict=True))
+            return (1 + q) / 2 - mpmath.erf(1 / mpmath.sqrt(1 + 2 * q))
+
+        got = np.vdot(shares[0][i] - shares[1][i], way)
+        with mpmath.workdps(40):
+            rows.append((i, got, -(mpf(1) / 2 - mpmath.erf(1)) * mpmath.diff(mean, 0, 2)))
+    compare(rows, rtol=1e-12, min_points=2)
+
+
 # ---- the bound of the error ----------------------------------------------------------------------
 
 STEPS = (1e-8, 3e-8, 1e-7)
