@@ -78,19 +78,22 @@ class Pieces:
 
     def source(self) -> str:
         """The engine for pairs of biased nodes."""
-        slopes, soft = self._slopes, any(p.place.blur != 0 for p in self._edges)
-        curves = [curve for slope in slopes for curve in slope.slopes()]
+        orders, soft = self._orders, any(p.place.blur != 0 for p in self._edges)
         number = "complex" if self.waves else "float"
-        rows = _rows((self.pieces, slopes, curves), self.waves, soft)
+        rows = _rows(orders if self._leaping else orders[:3], self.waves, soft)
         table = Template(skeletons.PIECE).substitute(
             number=number,
             pieces="".join(rows),
             soft=skeletons.SOFT_FIELD if soft else "",
             blurred=skeletons.SOFT_TEXT if soft else "",
+            twist=skeletons.TWIST_FIELD if self._leaping else "",
+            twisted=skeletons.TWIST_TEXT if self._leaping else "",
         )
-        kinks = _kinks(self.pieces, slopes)
+        kinks = _kinks(*orders[:2])
         if kinks:
             table += Template(skeletons.KINKS).substitute(kinks=repr(kinks))
+        if self._leaping:
+            table += Template(skeletons.JUMPS_BY_PART).substitute(jumps=_jumps(orders))
         term = "factor * a[m] * b[n] * moments[m, n]"
         text = skeletons.SPLINE.substitute(definition=table)
         text += skeletons.PIECE_PAIRS.substitute(
@@ -117,12 +120,14 @@ class Pieces:
 
     def unbiased(self) -> str:
         """K° and its derivatives by the same engine where printed ones take minutes, else ""."""
-        kinds = {p.place.blur == 0 for p in self._edges}  # sharp or soft
-        if self._jumps or len(kinds) < 2:
+        if not self._mixed:
             return ""
-        kinks = skeletons.KINK_CURVES if _kinks(self.pieces, self._slopes) else ""
-        return skeletons.WITHOUT_BIASES + skeletons.PIECE_CURVES.substitute(
-            kinks=kinks, number="float"
+        kinks = skeletons.KINK_CURVES if _kinks(*self._orders[:2]) else ""
+        start, following = skeletons.WITHOUT_BIASES, ""
+        if self._leaping:
+            start, kinks, following = skeletons.SNAPPED, skeletons.JUMP_CURVES, skeletons.NEXT
+        return start + skeletons.PIECE_CURVES.substitute(
+            kinks=kinks, following=following, number="float"
         )
 
     def note(self) -> str:
@@ -137,8 +142,12 @@ class Pieces:
         return f"{text} Entries and biases stay below 1e3 then{needs}."
 
     @property
-    def _slopes(self) -> list[_Piece]:
-        return [slope for piece in self.pieces for slope in piece.slopes()]
+    def _orders(self) -> tuple[list[_Piece], ...]:
+        """The pieces of σ, σ', σ'' and σ''', but for what sharp edges leave."""
+        orders = [list(self.pieces)]
+        for _ in range(3):
+            orders.append([slope for piece in orders[-1] for slope in piece.slopes()])
+        return tuple(orders)
 
     @property
     def _sides(self) -> bool:
@@ -156,7 +165,17 @@ class Pieces:
 
     @property
     def _jumps(self) -> bool:
-        return any(jump for _, jump, _ in _kinks(self.pieces, self._slopes))
+        return any(jump for _, jump, _ in _kinks(*self._orders[:2]))
+
+    @property
+    def _mixed(self) -> bool:
+        """Whether there are both sharp and soft thresholds."""
+        return len({p.place.blur == 0 for p in self._edges}) > 1
+
+    @property
+    def _leaping(self) -> bool:
+        """Whether curves need σ''' too."""
+        return self._mixed and self._jumps
 
 
 _ACCURACY = (
@@ -200,17 +219,21 @@ def _sided(terms: list[Term]) -> list[_Piece]:
     return pieces
 
 
-def _kinks(
-    pieces: tuple[_Piece, ...], slopes: list[_Piece]
-) -> tuple[tuple[float, float, float], ...]:
-    """The knots where σ or σ' jumps, with both jumps."""
-    jumps: dict[sympy.Expr, list[sympy.Expr]] = defaultdict(lambda: [sympy.S.Zero] * 2)
-    for order, parts in enumerate((pieces, slopes)):
+def _kinks(*orders: list[_Piece]) -> tuple[tuple[float, ...], ...]:
+    """The knots where one of these sums of pieces jumps, with the jumps of all."""
+    jumps: dict[sympy.Expr, list[sympy.Expr]] = defaultdict(lambda: [sympy.S.Zero] * len(orders))
+    for order, parts in enumerate(orders):
         for part in parts:
             if part.place.side:
                 jumps[part.place.knot][order] += part.jump
-    found = ((float(knot), *map(_exactly, pair)) for knot, pair in jumps.items())
-    return tuple((knot, jump, bend) for knot, jump, bend in found if jump or bend)
+    found = ((float(knot), *map(_exactly, sizes)) for knot, sizes in jumps.items())
+    return tuple(row for row in found if any(row[1:]))
+
+
+def _jumps(orders: tuple[list[_Piece], ...]) -> str:
+    """Entries of the table of jumps by part."""
+    parts = zip(("value", "slope", "curve"), orders[:3], strict=True)
+    return "".join(f'\n    "{name}": {_kinks(pieces)!r},' for name, pieces in parts)
 
 
 def _exactly(value: sympy.Expr) -> float:

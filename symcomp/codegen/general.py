@@ -14,7 +14,6 @@ from symcomp.codegen.header import Header, indented, latex, tidy
 from symcomp.codegen.loading import executed
 from symcomp.codegen.shifted import Shifted
 from symcomp.codegen.tilted import Tilted, is_tilted, printable
-from symcomp.errors import ArgumentError
 from symcomp.expectations import QU, QV, gathered, stein
 from symcomp.kernels import DualKernel
 from symcomp.printing import (
@@ -68,15 +67,22 @@ def general_source(ker: DualKernel) -> str:
     draft = executed("draft", tidy(header.text([]) + engine + extra.interface() + extra.source))
     require_accurate(ker, draft, longest, parallel=1e-10 if tilted else 1e-6)
     found = measured(ker, draft, longest, short=not orthants)
-    errors = skeletons.GENERAL_ERRORS.substitute(kernel_error=found.bound, points=found.points)
-    steep = _STEEP if form.derivative().diracs else ""
+    jumps = bool(form.derivative().diracs)
+    errors = skeletons.GENERAL_ERRORS.substitute(
+        kernel_error=found.bound,
+        points=found.points,
+        away=skeletons.JUMP_ERRORS if jumps else "",
+        unit=skeletons.JUMP_UNIT if jumps else "unit",
+    )
+    steep = (_STEEP if printed or not orthants else _STEEPER) if jumps else ""
+    second = _SECOND + (_MANY_INFINITE if jumps else _ONLY_A)
     if orthants:
         conventions = _ORTHANT_CONVENTIONS.replace("$longest", "16" if printed else "1000")
-        notes = [conventions + found.text + steep * printed, _SECOND + _SHORTEST, extra.note]
+        notes = [conventions + found.text + steep, second + _SHORTEST, extra.note]
     else:
         half = _HALF if "root = " in functions else ""
         text = found.text + steep if tilted else ""
-        notes = [_GENERAL_CONVENTIONS + text + half, _SECOND, extra.note]
+        notes = [_GENERAL_CONVENTIONS + text + half, second, extra.note]
     expansion = expansion_source(ker, draft, float(largest))
     body = engine + extra.interface() + extra.source + hessian + expansion + errors
     return tidy(header.text(notes) + body)
@@ -139,10 +145,8 @@ def _of_lengths(ker: DualKernel) -> str:
     weighted = any(t.start is not None and (t.alpha, t.beta) != (0, 0) for t in f.terms)
     if (weighted or slope.diracs) and not any(t.soft or t.beta.has(sympy.I) for t in f.terms):
         return _of_tilts(Shifted(), f)
-    if slope.diracs:
-        raise ArgumentError(
-            f"activation: found {ker.left.name} with jumps beside erf, sin or cos, expected none"
-        )
+    # No kernel closes with jumps beside waves or two thresholds in a term; others have pieces.
+    assert not slope.diracs
     turned = Form(tuple(replace(t, power=t.power + 1) for t in slope.terms))
     by_c, own = stein(slope, slope)[0], stein(f, turned)[0]
     _, qv, c = ker.symbols
@@ -220,9 +224,13 @@ _GENERAL_CONVENTIONS = (
 )
 _SECOND = (
     "Second derivatives come from A = ∂²K°/∂c², B = 2 ∂²K°/∂c∂q_v + (c/q_v) A, B' with u and v"
-    " exchanged, and G = 4 ∂²K°/∂q_v² + 4 (c/q_v) ∂²K°/∂c∂q_v + (c/q_v)² A, of which only A can be"
-    " infinite between parallel rows; there its share is 0 or bounded, as its factors vanish."
+    " exchanged, and G = 4 ∂²K°/∂q_v² + 4 (c/q_v) ∂²K°/∂c∂q_v + (c/q_v)² A"
 )
+_ONLY_A = (
+    ", of which only A can be infinite between parallel rows; there its share is 0 or bounded, as"
+    " its factors vanish."
+)
+_MANY_INFINITE = ", of which those parts that are infinite between parallel rows count as 0 there."
 _SHORTEST = (
     " Rows of Theta shorter than 1e-4 are refused, as quotients by their lengths would lose digits."
 )
@@ -233,6 +241,11 @@ _ORTHANT_CONVENTIONS = (
     " half of their digits. Accuracy:"
 )
 _STEEP = " Derivatives that are infinite between parallel rows count as 0 there."
+_STEEPER = (
+    " The parts of derivatives that are infinite between parallel rows count as 0 there. They grow"
+    " like (1 - |ρ|)^(-1/2), in second derivatives like its third power, so that an error ε of ρ"
+    " changes them by about ε/(1 - |ρ|) of their size; rows with 1 - |ρ| < 2^-48 count as parallel."
+)
 _HALF = (
     " Between rows that are parallel but for rounding the derivatives keep half of these digits,"
     " since c alone does not tell how parallel they are."

@@ -97,11 +97,20 @@ def _sum_error(source: _Nodes, probe: _Nodes, slack: int) -> float:
     relative = _roundings(source, probe) * UNIT
     for i, j in _tiles(len(source.rows), len(probe.rows)):
         qu, qv, c = np.broadcast_arrays(*_arguments(source.part(i), probe.part(j)))
-        K, by_c, by_qv = _kernel_and_slopes(qu, qv, c)
+$away        K, by_c, by_qv = _kernel_and_slopes(qu, qv, c)
         by_qu = _kernel_and_slopes(qv, qu, c)[2]
         error = np.abs(by_c) * np.sqrt(qu) * np.sqrt(qv) + np.abs(by_qu) * qu + np.abs(by_qv) * qv
-        error = 2.0 * unit * error + relative * np.abs(K)
+        error = 2.0 * $unit * error + relative * np.abs(K)
         total += float(np.vdot(np.abs(probe.weights[j]), error.T @ np.abs(source.weights[i])))
     return 1.001 * total + 1e-300
 '''
 )
+
+# With jumps K° has a part C sqrt(1 - |ρ|). Where 1 - |ρ| < edge an error of at most edge/4 changes
+# it by C sqrt(5 edge/4) at most; twice 2 edge times its slope at 2 edge is C sqrt(2 edge).
+JUMP_ERRORS = """\
+        bound, edge = np.sqrt(qu) * np.sqrt(qv), max(4.0 * unit, 2.0**-47)
+        beside = np.abs(c) > (1.0 - edge) * bound  # K° is like sqrt(1 - |ρ|) there
+        c = np.where(beside, np.copysign((1.0 - 2.0 * edge) * bound, c), c)
+"""
+JUMP_UNIT = "np.where(beside, 2.0 * edge, unit)"

@@ -11,7 +11,7 @@ from string import Template
 PIECE = '''class _Piece(NamedTuple):
     """Σ_n c_n y^n exp(-alpha y² + beta y), y = x - knot, where side y > 0, everywhere if side = 0.
 
-    The c_n are the numbers of `value` in σ, of `slope` in σ' and of `curve` in σ''.$blurred
+    The c_n are the numbers of `value` in σ, of `slope` in σ' and of `curve` in σ''.$twisted$blurred
     """
 
     knot: float
@@ -21,12 +21,16 @@ PIECE = '''class _Piece(NamedTuple):
 $soft    value: dict[int, $number]
     slope: dict[int, $number]
     curve: dict[int, $number]
-
+$twist
 
 PIECES = ($pieces
 )'''
 
+TWIST_FIELD = "    twist: dict[int, float]\n"
+TWIST_TEXT = "\n    Those of `twist` are in σ'''."
+
 KINKS = "\nKINKS = $kinks  # where σ and σ' jump: knot, jump of σ, jump of σ'"
+JUMPS_BY_PART = "\nJUMPS = {$jumps\n}  # of σ, σ' and σ'': knot, jump"
 
 PIECE_PAIRS = Template('''
 

@@ -23,6 +23,9 @@ def _without_biases(qu: Array, qv: Array, c: Array, parallel: float = 0.0) -> "_
     return _Pairs(ru, rv, rho, below, above, rv - ru)
 '''
 
+# Jumps: 1/sqrt(1 - ρ²) of rows that are parallel but for rounding would count.
+SNAPPED = WITHOUT_BIASES.replace("parallel: float = 0.0", "parallel: float = 2.0**-48")
+
 SPLINE_CURVES = Template('''
 
 def _kernel_and_curves(qu: Array, qv: Array, c: Array) -> tuple[Array, ...]:
@@ -93,7 +96,7 @@ def _times_x(polynomial: dict[int, $number], knot: float) -> dict[int, $number]:
     """x times a polynomial in y = x - knot."""
     powers = sorted({n + k for n in polynomial for k in (0, 1)})
     return {n: knot * polynomial.get(n, 0.0) + polynomial.get(n - 1, 0.0) for n in powers}
-''')
+$following''')
 
 KINK_CURVES = """\
     steep = np.sqrt(np.maximum(p.below * p.above, 2.0**-50))
@@ -108,3 +111,49 @@ KINK_CURVES = """\
             z = _conditional(p, s - other, t - knot)[0] / np.sqrt(p.below * p.above)
             A += at_v * step * _density(z) / (p.ru * steep)
 """
+
+JUMP_CURVES = """\
+    near = np.minimum(p.below, p.above)
+    steep = np.where(near > 1e-36, 1.0 / np.sqrt(p.below * p.above), 0.0)  # else by convention 0
+    inverse_u, inverse_v = (np.where(r > SHORTEST, 1.0 / r, 0.0) for r in (p.ru, p.rv))
+    for knot, jump, bend in KINKS:  # σ'' has bend δ(x - knot) + jump δ'(x - knot)
+        height, pull = _density(knot / p.rv) * inverse_v, knot * v
+        lean, far = p.rho * p.ru / p.rv, knot * knot * v - 1.0
+        mean, rate = _mean_and_next(p, s, t, knot, "value")
+        G += height * v * far * (bend * mean + jump * (pull * mean - lean * rate))
+        G -= height * v * 2.0 * pull * jump * mean
+        for q, here, there, along, across in ((p, s, t, B, turned), (back, t, s, turned, B)):
+            height, square = _density(knot / q.rv) / q.rv * (q.rv > SHORTEST), q.rv**-2.0
+            pull, lean = knot * square, q.rho * q.ru / q.rv
+            mean, rate = _mean_and_next(q, here, there, knot, "slope")
+            along += height * (bend * pull - jump * square) * mean
+            along += height * jump * knot * square * (pull * mean - lean * rate)
+            mean, rate = _mean_and_next(q, here, there, knot, "curve")
+            A += height * (bend * mean + jump * (pull * mean - lean * rate))
+            across += height * jump * (lean * knot * q.ru**-2.0 * mean + q.below * q.above * rate)
+        for other, step, fold in KINKS:
+            away = _conditional(p, s - other, t - knot)
+            x, y = (np.clip(-z * steep, -40.0, 40.0) for z in away)  # beyond, the density is 0
+            both = _density(x) * _density(knot / p.rv) * steep * inverse_u * inverse_v
+            x, y = x * steep * inverse_u, y * steep * inverse_v  # -∂/∂x and -∂/∂y of its logarithm
+            A += both * (fold + step * x) * (bend + jump * y)
+            A += both * step * jump * p.rho * (steep * inverse_u) * (steep * inverse_v)
+            B += both * v * step * (knot * (bend + jump * y) - jump)
+            turned += both * u * jump * (other * (fold + step * x) - step)
+"""
+
+NEXT = '''
+
+def _mean_and_next(
+    p: "_Pairs", s: Array, t: Array, knot: float, part: str
+) -> tuple[Array, Array]:
+    """E h(X + s) and E h'(X + s) given that Y + t is at the knot; h has that part of the pieces."""
+    after = {"value": "slope", "slope": "curve", "curve": "twist"}[part]
+    rate, near = _mean_given(p, s, t, knot, after), np.minimum(p.below, p.above)
+    inverse = np.where(p.ru > SHORTEST, 1.0 / p.ru, 0.0)
+    steep = np.where(near > 1e-36, 1.0 / np.sqrt(p.below * p.above), 0.0)
+    for other, step in JUMPS[part]:
+        z = _conditional(p, s - other, t - knot)[0] * steep
+        rate += step * _density(z) * steep * inverse
+    return _mean_given(p, s, t, knot, part), rate
+'''

@@ -13,6 +13,7 @@ from tests.comparison import compare
 from tests.generated import generated, module
 
 NAMES = ["erf(x)+Max(0,x)", "exp(-x)*(1+erf(x))+Max(0,x)", "x*erf(x)+Max(0,x-1)**2"]
+JUMPS = ["exp(-x)*(1-erf(1-2*x))+Heaviside(x-1)", "Heaviside(x)*(1+x**2)+erf(x-1)"]
 POINTS = [(1.3, 0.7, 0.5), (0.6, 2.25, -1.0)]
 ORDERS = {  # (∂/∂q_u, ∂/∂q_v, ∂/∂c)
     "K": (0, 0, 0),
@@ -42,7 +43,7 @@ def draw(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng((seed, *shape)).standard_normal(shape)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *JUMPS])
 def test_slopes_and_curves_are_those_of_the_closed_form(name):
     rows = []
     for point in POINTS:
