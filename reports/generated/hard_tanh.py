@@ -971,7 +971,7 @@ def _tangents(
 
     A alone is infinite between parallel rows, and its factors are then small.
     """
-    if probe.variances.min() < 1e-8:
+    if probe.variances.min(initial=1.0) < 1e-8:
         raise ValueError("Theta has a row shorter than 1e-4, too short for second derivatives")
     dV, dP = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
     on_theta, on_delta = np.zeros((2, len(probe.rows), 1))

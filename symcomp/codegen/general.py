@@ -49,7 +49,11 @@ def general_source(ker: DualKernel) -> str:
         functions = _of_lengths(ker) if printed else extra.unbiased
     else:
         functions = _of_tilts(Tilted(), form) if tilted else _of_variances(ker)
-    guards = [text for name, text in skeletons.GUARDS.items() if f"{name}(" in functions]
+    guards = [
+        text
+        for name, text in skeletons.GUARDS.items()
+        if f"{name}(" in functions and text not in extra.source
+    ]
     header = Header(
         ker.left,
         "K°(|u|^2, |v|^2, <u, v>)",

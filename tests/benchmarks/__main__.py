@@ -13,6 +13,8 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter, sleep
@@ -27,6 +29,13 @@ MANY = 200_000
 SECONDS, ROUNDS = 45.0, (5, 60)  # time for one setting of threads, least and most rounds
 REST = 0.2  # seconds before a call, in which the threads of the one before stop spinning
 REPORT = Path(__file__).parents[2] / "reports" / "benchmarks.md"
+IN_A_ROW = 5
+WAYS = {
+    "rested": f"Contenders take turns, with {REST} s of rest before every call, as threads that"
+    " spin on after a call would take the next one's processors.",
+    "in a row": f"Each contender is called {IN_A_ROW} times in a row, as in a descent.",
+    "busy": "As the first, beside another process that keeps one processor busy.",
+}
 MEMORY = (
     "Peak of a call in MiB above what was resident before it. A library whose allocator keeps pages"
     " of an earlier call shows less than it used."
@@ -36,8 +45,8 @@ MEMORY = (
 # ---- what runs in a process of its own -----------------------------------------------------------
 
 
-def times(threads: int) -> dict[str, list[float]]:
-    """Milliseconds of every call of every contender, which take turns."""
+def times(threads: int, way: str) -> dict[str, list[float]]:
+    """Milliseconds of every call of every contender; `way` is a key of WAYS."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     W, Theta = data(N, D, M)
@@ -50,15 +59,28 @@ def times(threads: int) -> dict[str, list[float]]:
             assert error < 1e-10, f"{name} is off by {error}"
     spent: dict[str, list[float]] = {name: [] for name in calls}
     begin = perf_counter()
-    for turn in range(ROUNDS[1]):
-        if turn >= ROUNDS[0] and perf_counter() - begin > SECONDS:
-            break
-        for name, call in calls.items():
-            sleep(REST)
-            start = perf_counter()
-            call(Theta)
-            spent[name].append(1e3 * (perf_counter() - start))
+    with _busy_process() if way == "busy" else nullcontext():
+        for turn in range(ROUNDS[1]):
+            if turn >= ROUNDS[0] and perf_counter() - begin > SECONDS:
+                break
+            for name, call in calls.items():
+                sleep(REST)
+                for _ in range(IN_A_ROW if way == "in a row" else 1):
+                    start = perf_counter()
+                    call(Theta)
+                    spent[name].append(1e3 * (perf_counter() - start))
     return spent
+
+
+@contextmanager
+def _busy_process() -> Iterator[None]:
+    """A process beside this one that keeps a processor busy."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def memory(name: str, nodes: int) -> float | None:
@@ -184,14 +206,13 @@ def main() -> None:
         " float64. symcomp computes the whole loss with a prepared target, the others the cross"
         " term alone; all values and gradients agree to 1e-10. Ratios are to the two matrix"
         " products that none can avoid, W Θᵀ and Sᵀ W, in the same run; turned, as Θ Wᵀ and S W,"
-        f" they take OpenBLAS less time. Before every call there are {REST} s of rest, as threads"
-        " that spin on after a call would take the next one's processors.",
+        " they take OpenBLAS less time.",
     ]
     with tempfile.TemporaryDirectory() as cache:
-        for threads in (2, 1):
-            found = apart(threads, cache, "times", threads)
-            rounds = len(found["symcomp"])
-            lines += ["", f"Threads: {threads}; {rounds} rounds.", "", *table(found)]
+        for threads, way in ((2, "rested"), (2, "in a row"), (2, "busy"), (1, "rested")):
+            found = apart(threads, cache, "times", threads, way)
+            calls = len(found["symcomp"])
+            lines += ["", f"Threads: {threads}. {WAYS[way]} {calls} calls.", "", *table(found)]
         lines += ["", "## Memory", "", MEMORY, ""]
         lines += [f"| | N = {N} | N = {MANY} |", "|---|---|---|"]
         for name in CONTENDERS:
@@ -217,7 +238,7 @@ def main() -> None:
 
 
 JOBS: dict[str, Any] = {
-    "times": lambda threads: times(int(threads)),
+    "times": lambda threads, way: times(int(threads), way),
     "memory": lambda name, nodes: memory(name, int(nodes)),
     "million": million,
 }
