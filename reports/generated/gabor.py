@@ -1075,7 +1075,8 @@ def _tangents(
         + (∂K°/∂c) ε + B' <w, ε> w + B <θ, ε> θ - A (c/q_u) <w', ε> w'
         + A (1 - ρ²) (<w', ε> θ + <θ, ε> w' + m <θ, ε> θ):
 
-    A alone is infinite between parallel rows, and its factors are then small.
+    A is infinite between parallel rows, and its factors are then small; where σ jumps, what is
+    infinite beside it counts as 0 there.
     """
     dV, dP = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
     on_theta, on_delta = np.zeros((2, len(probe.rows), 1))

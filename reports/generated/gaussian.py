@@ -149,16 +149,6 @@ def _add_up(
 # ---- K° and its derivatives ----------------------------------------------------------------------
 
 
-def _reciprocal(x: Array) -> Array:
-    """1/x, and 0 where x is 0."""
-    return np.divide(1.0, x, out=np.zeros_like(x), where=x != 0.0)
-
-
-def _sqrt(x: Array) -> Array:
-    """Square root of what may round below 0."""
-    return np.sqrt(np.maximum(x, 0.0))
-
-
 def _kernel(qu: Array, qv: Array, c: Array) -> Array:
     K: Array = _reciprocal(_sqrt(-4*c**2 + (2*qu + 1)*(2*qv + 1)))
     return K
@@ -813,7 +803,8 @@ def _tangents(
         + (∂K°/∂c) ε + B' <w, ε> w + B <θ, ε> θ - A (c/q_u) <w', ε> w'
         + A (1 - ρ²) (<w', ε> θ + <θ, ε> w' + m <θ, ε> θ):
 
-    A alone is infinite between parallel rows, and its factors are then small.
+    A is infinite between parallel rows, and its factors are then small; where σ jumps, what is
+    infinite beside it counts as 0 there.
     """
     dV, dP = np.zeros((len(probe.rows), source.weights.shape[1])), np.zeros(probe.rows.shape)
     on_theta, on_delta = np.zeros((2, len(probe.rows), 1))

@@ -947,7 +947,8 @@ def _tangents(
         + (∂K°/∂c) ε + B' <w, ε> w + B <θ, ε> θ - A (c/q_u) <w', ε> w'
         + A (1 - ρ²) (<w', ε> θ + <θ, ε> w' + m <θ, ε> θ):
 
-    A alone is infinite between parallel rows, and its factors are then small.
+    A is infinite between parallel rows, and its factors are then small; where σ jumps, what is
+    infinite beside it counts as 0 there.
     """
     if probe.variances.min(initial=1.0) < 1e-8:
         raise ValueError("Theta has a row shorter than 1e-4, too short for second derivatives")
