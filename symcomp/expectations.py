@@ -4,14 +4,14 @@ Throughout (X, Y) is centred with variances q_u, q_v and covariance c.
 """
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from itertools import product
-from math import lcm
 
 import sympy
 
 from symcomp.antiderivatives import C, Element, add, integral_from_zero, scale, to_expr
 from symcomp.errors import DivergenceError, SymcompError
+from symcomp.gathering import factored, gathered
 from symcomp.parsing import X
 from symcomp.special import BivariateNormalCDF
 from symcomp.terms import Dirac, Form, Term
@@ -20,8 +20,6 @@ QU = sympy.Symbol("q_u", positive=True)
 QV = sympy.Symbol("q_v", positive=True)
 
 Sum = dict[Element, sympy.Expr]
-
-_factor = lru_cache(maxsize=4096)(sympy.factor)  # terms share nearly all of their covariances
 PRICE, STEIN = "Price's ladder", "Stein's recursion"
 
 
@@ -120,69 +118,6 @@ def require_square_integrable(f: Form, name: str) -> None:
             )
 
 
-def gathered(expr: sympy.Expr) -> sympy.Expr:
-    """The sum with one factored coefficient for each product of special functions."""
-    masks = {f: sympy.Dummy() for f in expr.atoms(sympy.Function)}
-    unmask = {mask: f for f, mask in masks.items()}
-    # xreplace works from the outside in: only outermost functions are masked.
-    hidden, denominators = _hidden_denominators(expr.xreplace(masks), set(unmask))
-    groups: dict[sympy.Expr, list[sympy.Expr]] = {}
-    for addend in sympy.Add.make_args(sympy.expand(hidden)):
-        plain, special = addend.as_independent(*unmask, as_Add=False)
-        special = sympy.powsimp(special.xreplace(unmask), combine="exp")
-        special = special.replace(sympy.exp, lambda e: sympy.exp(_factor(e)))
-        groups.setdefault(special, []).append(plain.xreplace(denominators))
-    add_up = _fractions if denominators else lambda addends: sympy.Add(*addends)
-    return sum((_factor(add_up(k)) * f for f, k in groups.items()), sympy.S.Zero)
-
-
-def _hidden_denominators(
-    expr: sympy.Expr, keep: set[sympy.Dummy]
-) -> tuple[sympy.Expr, dict[sympy.Dummy, sympy.Expr]]:
-    """Symbols in place of sums with negative powers, whose products expanding multiplies out.
-
-    One such sum alone makes no product, and is left as it is.
-    """
-    powers = [p for p in expr.atoms(sympy.Pow) if p.base.is_Add and p.exp.is_Rational]
-    bases = {p.base for p in powers if p.exp < 0 and not p.free_symbols & keep}
-    hidden: dict[sympy.Expr, sympy.Expr] = {}
-    shown: dict[sympy.Dummy, sympy.Expr] = {}
-    for base in sorted(bases, key=sympy.default_sort_key) if len(bases) > 1 else ():
-        symbol, here = sympy.Dummy(), [p for p in powers if p.base == base]
-        root = lcm(*(int(p.exp.q) for p in here))
-        hidden |= {p: symbol ** (p.exp * root) for p in here} | {base: symbol**root}
-        shown[symbol] = base ** sympy.Rational(1, root)
-    return expr.xreplace(hidden), shown
-
-
-def _fractions(addends: list[sympy.Expr]) -> sympy.Expr:
-    """Their sum, those over the same square roots brought over one denominator."""
-    alike: dict[frozenset[sympy.Expr], list[sympy.Expr]] = {}
-    for addend in addends:
-        powers = (f.as_base_exp() for f in sympy.Mul.make_args(addend))
-        roots = frozenset(b for b, n in powers if b.is_Add and n.is_Rational and n.q > 1)
-        alike.setdefault(roots, []).append(addend)
-    return sympy.Add(*map(_one_fraction, alike.values()))
-
-
-def _one_fraction(addends: list[sympy.Expr]) -> sympy.Expr:
-    """Their sum over the least product of powers that all denominators divide, cancelled."""
-    bottom: dict[sympy.Expr, sympy.Expr] = {}
-    for addend in addends:
-        for base, power in (f.as_base_exp() for f in sympy.Mul.make_args(addend)):
-            if power.is_Rational and -power > bottom.get(base, 0):
-                bottom[base] = -power
-    common = sympy.Mul(*(base**power for base, power in bottom.items()))
-    top = sympy.expand(sympy.Add(*(addend * common for addend in addends)))
-    for base in (b for b in bottom if b.is_Add):
-        while bottom[base] > 0:
-            quotient, rest = sympy.div(top, base)
-            if rest != 0:
-                break
-            top, bottom[base] = quotient, bottom[base] - 1
-    return top / sympy.Mul(*(base**power for base, power in bottom.items()))
-
-
 def _real(expr: sympy.Expr) -> sympy.Expr:
     """A real sum of exponentials of complex arguments, with cosines and sines in their place."""
     if not expr.has(sympy.I):
@@ -200,14 +135,14 @@ def _term_mean(terms: tuple[Term, ...], cov: sympy.Matrix) -> sympy.Expr:
         raise OutsideClassError("E f(X) g(Y): found a wave over a threshold with no closed form")
     eye = sympy.eye(n)
     squeeze = eye + 2 * cov * sympy.diag(*(t.alpha for t in terms))
-    det = _factor(squeeze.det())
+    det = factored(squeeze.det())
     if det.is_positive is False:
         shown = " · ".join(str(t.expr()) for t in terms)
         raise DivergenceError(f"E f(X): found {shown}, which grows too fast for a Gaussian mean")
-    tilted = (squeeze.adjugate() * cov / det).applyfunc(_factor)
+    tilted = (squeeze.adjugate() * cov / det).applyfunc(factored)
     beta = sympy.Matrix([t.beta for t in terms])
     mean = tilted * beta
-    weight = sympy.exp(_factor((beta.T * mean)[0] / 2)) / sympy.sqrt(det)
+    weight = sympy.exp(factored((beta.T * mean)[0] / 2)) / sympy.sqrt(det)
     # A threshold is U > 0 with U = a X_i + b + e Z, Z an independent standard normal.
     marks = [(i, a, b, 1) for i, t in enumerate(terms) for a, b in t.soft]
     marks += [(i, 1, -t.start, 0) for i, t in enumerate(terms) if t.start is not None]
@@ -272,7 +207,7 @@ def _given_zero(
     rest = [j for j in range(len(mean)) if j != k]
     given = [mean[j] - cov[j, k] * mean[k] / var for j in rest]
     cond = sympy.Matrix(
-        [[_factor(cov[i, j] - cov[i, k] * cov[j, k] / var) for j in rest] for i in rest]
+        [[factored(cov[i, j] - cov[i, k] * cov[j, k] / var) for j in rest] for i in rest]
     )
     return given, density, cond
 
@@ -285,7 +220,7 @@ def _orthant(mean: list[sympy.Expr], cov: sympy.Matrix) -> sympy.Expr:
         return (1 + sympy.erf(_scaled(mean[0], cov[0, 0]) / sympy.sqrt(2))) / 2
     if len(mean) == 2:
         h, k = (_scaled(m, cov[i, i]) for i, m in enumerate(mean))
-        r = _factor(_scaled(_scaled(cov[0, 1], cov[0, 0]), cov[1, 1]))
+        r = factored(_scaled(_scaled(cov[0, 1], cov[0, 0]), cov[1, 1]))
         if not h.has(sympy.I) and not k.has(sympy.I):
             return BivariateNormalCDF(h, k, r)
     raise OutsideClassError("E f(X) g(Y): found an orthant probability with no closed form here")
@@ -293,7 +228,7 @@ def _orthant(mean: list[sympy.Expr], cov: sympy.Matrix) -> sympy.Expr:
 
 def _root(variance: sympy.Expr) -> sympy.Expr:
     """Square root of a positive rational function, as a quotient of roots of polynomials."""
-    top, bottom = sympy.fraction(_factor(variance))
+    top, bottom = sympy.fraction(factored(variance))
     # SymPy may have put the sign of both on either; as q -> 0 every variance here is positive.
     small = {s: sympy.Rational(1, 1000) if s in (QU, QV) else 0 for s in (QU, QV, C)}
     if bottom.subs(small).could_extract_minus_sign():
@@ -302,7 +237,7 @@ def _root(variance: sympy.Expr) -> sympy.Expr:
 
 
 def _scaled(mean: sympy.Expr, variance: sympy.Expr) -> sympy.Expr:
-    return _factor(mean) / _root(variance)
+    return factored(mean) / _root(variance)
 
 
 def _lowered(powers: tuple[int, ...], i: int) -> tuple[int, ...]:
@@ -326,7 +261,7 @@ def price(f: Form, g: Form) -> tuple[sympy.Expr, tuple[Step, ...]]:
     steps.append(_step_for_kernel(n, to_expr(total), "the expectation is elementary"))
     for k in range(n - 1, -1, -1):
         left, right = (expectation(h, q) for h, q in zip(rungs[k], (QU, QV), strict=True))
-        start = _factor(left * right)
+        start = factored(left * right)
         steps.append(Step("value at c = 0", _equation(_kernel(k, 0), start)))
         total = add(integral_from_zero(total), {Element(0): start})
         steps.append(_step_for_kernel(k, to_expr(total), "integrate from 0 to c"))

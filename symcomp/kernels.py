@@ -79,13 +79,20 @@ class DualKernel:
         values = {QU: u, QV: v, C: cov}
         self._check_domain(values)
         expr = self._at(u, v)
-        if cov * cov == u * v and not ball(expr, values).is_finite():
-            # Orthant probabilities degenerate on the diagonal; there one integral is left.
+        on_diagonal = cov * cov == u * v
+
+        def integral() -> arb:
+            """The expectation itself, one integral on the diagonal."""
             return expectation2(self.left.expr, self.right.expr, u, v, cov, digits)
+
+        if on_diagonal and not ball(expr, values).is_finite():
+            return integral()  # orthant probabilities degenerate there
         at = {symbol: rational(value) for symbol, value in values.items()}
-        return enclose(
-            lambda: ball(expr, values), digits, lambda: sympy.simplify(expr.subs(at)) == 0
-        )
+
+        def is_zero() -> bool:
+            return sympy.simplify(expr.subs(at)) == 0 or (on_diagonal and integral() == 0)
+
+        return enclose(lambda: ball(expr, values), digits, is_zero)
 
     def _check_domain(self, values: dict[sympy.Symbol, fmpq]) -> None:
         for condition in self.domain:

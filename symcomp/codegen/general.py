@@ -14,7 +14,8 @@ from symcomp.codegen.header import Header, indented, latex, tidy
 from symcomp.codegen.loading import executed
 from symcomp.codegen.shifted import Shifted
 from symcomp.codegen.tilted import Tilted, is_tilted, printable
-from symcomp.expectations import QU, QV, gathered, stein
+from symcomp.expectations import QU, QV, stein
+from symcomp.gathering import gathered
 from symcomp.kernels import DualKernel
 from symcomp.printing import (
     ALPHA,

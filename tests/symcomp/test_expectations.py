@@ -169,29 +169,3 @@ def test_every_step_of_steins_recursion_is_true():
                 (step.equation.lhs, sympy.N(step.equation.rhs.subs(at), 20), to_mpf(wanted))
             )
     compare(rows, rtol=1e-13, atol=1e-15, min_points=6)
-
-
-@pytest.mark.slow
-def test_denominators_are_never_multiplied_out(monkeypatch):
-    """Factoring sees powers of the few determinants, not their expanded products."""
-    seen = []
-
-    def watched(expr):
-        seen.append(expr)
-        return sympy.factor(expr)
-
-    monkeypatch.setattr("symcomp.expectations._factor", watched)
-    f = form(parse("Max(0, x)**2*exp(-(x + 1)**2)"))
-    total, _ = stein(f, f)
-    powers = {p for expr in seen for p in expr.atoms(sympy.Pow) if p.base.is_Add and p.exp < 0}
-    assert len(powers) > 5
-    assert all(p.base.is_polynomial(QU, QV, C) for p in powers)
-    assert max(p.base.as_poly(QU, QV, C).total_degree() for p in powers) == 2
-    assert sympy.count_ops(total) < 1500
-    rows = []
-    for at in (("1.3", "0.7", "0.4"), ("2", "1/2", "-0.9")):
-        u, v, c = (exact(value, "variance") for value in at)
-        wanted = to_mpf(expectation2(f.expr(), f.expr(), u, v, c, 15))
-        values = dict(zip((QU, QV, C), map(sympy.Rational, at), strict=True))
-        rows.append((f"at {at}", sympy.N(total.subs(values), 20), wanted))
-    compare(rows, rtol=1e-12, min_points=2)
