@@ -70,13 +70,14 @@ Array = NDArray[np.float64]
 Given = ArrayLike | None  # what may be left out
 
 TILE = 1 << 16  # pairs of rows treated at a time, so that their buffers stay in a core's cache
-SIDE = 256  # at most so many rows of the network whose gradient is asked for, 4 SIDE of the other
+FEW = 8 * TILE  # pairs that are not worth several threads
+SIDE = 256  # at most so many rows of the network whose gradient is asked for, 8 SIDE of the other
 
 
 def _tiles(sources: int, probes: int) -> Iterator[tuple[slice, slice]]:
     """The tiles of the pairs of rows, a largest one first."""
     m = max(min(probes, SIDE), 1)
-    n = max(min(sources, TILE // m, 4 * SIDE), 1)
+    n = max(min(sources, TILE // m, 8 * SIDE), 1)
     for j in range(0, probes, m):
         for i in range(0, sources, n):
             yield slice(i, min(i + n, sources)), slice(j, min(j + m, probes))
@@ -97,7 +98,7 @@ def _shared(pairs: int) -> Iterator[Share]:
     product after the other, and elementwise work is shared as well; results come in the same order
     and have the same bits. Without threadpoolctl, or for few pairs, it is the plain map.
     """
-    threads, held = _held() if pairs > 2 * TILE else (1, None)
+    threads, held = _held() if pairs > FEW else (1, None)
     if held is None:
         yield map
         return
@@ -1507,9 +1508,9 @@ UNIT = 2.0**-53  # every operation is off by at most UNIT times its result
 def _roundings(source: _Nodes, probe: _Nodes) -> int:
     """How many roundings a term of Σ_j <b_j, V_j> goes through after K, at most.
 
-    A tile adds up at most 4 SIDE columns, at least SIDE of them unless it is the last one.
+    A tile adds up at most 8 SIDE columns, at least SIDE of them unless it is the last one.
     """
-    columns = min(len(source.rows), 4 * SIDE) + 3 * (len(source.rows) // SIDE + 1)
+    columns = min(len(source.rows), 8 * SIDE) + 3 * (len(source.rows) // SIDE + 1)
     return columns + probe.weights.size + 24
 
 

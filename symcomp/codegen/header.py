@@ -23,6 +23,7 @@ class Header:
     equations: Sequence[str]
     imports: str = ""
     scipy: str = ""
+    few: int = 2  # tiles that are not worth several threads
 
     def text(self, notes: Sequence[str]) -> str:
         """The docstring with these notes, and the imports."""
@@ -35,6 +36,7 @@ class Header:
             notes="\n\n".join(fill(note, 98, break_on_hyphens=False) for note in notes),
             imports=self.imports,
             scipy=self.scipy,
+            few=self.few,
         )
 
 

@@ -35,7 +35,8 @@ def homogeneous_source(ker: DualKernel) -> str | None:
     equations = [f"{name}(ρ) = {latex(e)}" for name, e in zip(letters, exprs, strict=True)]
     extra = biases(ker.left)
     equations += extra.equations
-    header = Header(ker.left, kernel, equations, "from dataclasses import dataclass\n")
+    # What a tile takes is nearly all for products, which BLAS shares as well.
+    header = Header(ker.left, kernel, equations, "from dataclasses import dataclass\n", few=8)
     draft = executed("draft", tidy(header.text([]) + engine))
     kappa, slope, curve = measured_errors(ker, draft, found[:3])
     curved = any(f.curved for f in found[:2])

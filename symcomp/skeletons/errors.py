@@ -12,9 +12,9 @@ UNIT = 2.0**-53  # every operation is off by at most UNIT times its result
 def _roundings(source: _Nodes, probe: _Nodes) -> int:
     """How many roundings a term of Σ_j <b_j, V_j> goes through after K, at most.
 
-    A tile adds up at most 4 SIDE columns, at least SIDE of them unless it is the last one.
+    A tile adds up at most 8 SIDE columns, at least SIDE of them unless it is the last one.
     """
-    columns = min(len(source.rows), 4 * SIDE) + 3 * (len(source.rows) // SIDE + 1)
+    columns = min(len(source.rows), 8 * SIDE) + 3 * (len(source.rows) // SIDE + 1)
     return columns + probe.weights.size + 24
 '''
 

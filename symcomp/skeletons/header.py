@@ -57,13 +57,14 @@ Array = NDArray[np.float64]
 Given = ArrayLike | None  # what may be left out
 
 TILE = 1 << 16  # pairs of rows treated at a time, so that their buffers stay in a core's cache
-SIDE = 256  # at most so many rows of the network whose gradient is asked for, 4 SIDE of the other
+FEW = $few * TILE  # pairs that are not worth several threads
+SIDE = 256  # at most so many rows of the network whose gradient is asked for, 8 SIDE of the other
 
 
 def _tiles(sources: int, probes: int) -> Iterator[tuple[slice, slice]]:
     """The tiles of the pairs of rows, a largest one first."""
     m = max(min(probes, SIDE), 1)
-    n = max(min(sources, TILE // m, 4 * SIDE), 1)
+    n = max(min(sources, TILE // m, 8 * SIDE), 1)
     for j in range(0, probes, m):
         for i in range(0, sources, n):
             yield slice(i, min(i + n, sources)), slice(j, min(j + m, probes))

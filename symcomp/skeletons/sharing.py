@@ -17,7 +17,7 @@ def _shared(pairs: int) -> Iterator[Share]:
     product after the other, and elementwise work is shared as well; results come in the same order
     and have the same bits. Without threadpoolctl, or for few pairs, it is the plain map.
     """
-    threads, held = _held() if pairs > 2 * TILE else (1, None)
+    threads, held = _held() if pairs > FEW else (1, None)
     if held is None:
         yield map
         return
