@@ -176,6 +176,15 @@ class Formula:
         return sympy.factor_terms(sympy.Add(*(p.as_expr() * b for b, p in self.parts.items())))
 
     @property
+    def bare(self) -> tuple[str, str] | None:
+        """The buffer and the factor of a function that is a multiple of one of them."""
+        if len(self.parts) == 1:
+            ((basis, part),) = self.parts.items()
+            if basis in _NAMES and part.is_ground:
+                return _NAMES[basis], _number(part.LC())
+        return None
+
+    @property
     def curved(self) -> bool:
         """Whether the function is more than a polynomial in ρ."""
         return bool(self.parts.keys() - {ONE})

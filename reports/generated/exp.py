@@ -79,24 +79,52 @@ def _tiles(sources: int, probes: int) -> Iterator[tuple[slice, slice]]:
 
 Place = tuple[slice, slice]  # of a tile
 Work = Callable[[Place], tuple[Array, ...]]
-Share = Callable[[Work, Iterable[Place]], Iterator[tuple[Array, ...]]]  # a map over tiles
+
+
+class _Crew(NamedTuple):
+    """Threads that share work, or nobody."""
+
+    pool: ThreadPoolExecutor | None = None
+    ahead: int = 0
+
+    def map(self, work: Work, places: Iterable[Place]) -> Iterator[tuple[Array, ...]]:
+        """work(place) of all places in their order, at most so many of them ahead of their use."""
+        if self.pool is None:
+            yield from map(work, places)
+            return
+        waiting: deque[Future[tuple[Array, ...]]] = deque()
+        for place in places:
+            waiting.append(self.pool.submit(copy_context().run, work, place))
+            if len(waiting) > self.ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def beside(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+        """What gives function(*arguments) when called, begun at once if there is anybody."""
+        if self.pool is None:
+            return partial(function, *arguments)
+        return self.pool.submit(copy_context().run, function, *arguments).result
+
+
+ALONE = _Crew()
 
 
 @contextmanager
-def _shared(pairs: int) -> Iterator[Share]:
-    """A map over tiles, shared among as many threads as BLAS has, which is held to one meanwhile.
+def _shared(pairs: int) -> Iterator[_Crew]:
+    """As many threads as BLAS has, which is held to one meanwhile.
 
     Tile by tile, threads that need not wait for each other do more than the threads of one matrix
     product after the other, and elementwise work is shared as well; results come in the same order
-    and have the same bits. Without threadpoolctl, or for few pairs, it is the plain map.
+    and have the same bits. Without threadpoolctl, or for few pairs, there is nobody to share with.
     """
     threads, held = _held() if pairs > FEW else (1, None)
     if held is None:
-        yield map
+        yield ALONE
         return
     try:
         with ThreadPoolExecutor(threads) as pool:
-            yield partial(_in_order, pool, 2 * threads)
+            yield _Crew(pool, 2 * threads)
     finally:
         with _LOCK:
             held.restore_original_limits()
@@ -124,25 +152,12 @@ def _blas() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, ahead: int, work: Work, places: Iterable[Place]
-) -> Iterator[tuple[Array, ...]]:
-    """The results in the order of the places, at most so many of them ahead of their use."""
-    waiting: deque[Future[tuple[Array, ...]]] = deque()
-    for place in places:
-        waiting.append(pool.submit(copy_context().run, work, place))
-        if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
 def _add_up(
-    work: Work, sources: int, probes: int, share: Share, totals: tuple[Array, ...]
+    work: Work, sources: int, probes: int, crew: _Crew, totals: tuple[Array, ...]
 ) -> None:
     """Adds what `work` finds for every tile to the totals' rows j of that tile."""
     places = list(_tiles(sources, probes))
-    for (_, j), found in zip(places, share(work, places), strict=True):
+    for (_, j), found in zip(places, crew.map(work, places), strict=True):
         for total, sums in zip(totals, found, strict=True):
             total[j] += sums
 
@@ -239,7 +254,7 @@ def _entries(left: _Nodes, right: _Nodes) -> Array:
     return K
 
 
-def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
+def _values(source: _Nodes, probe: _Nodes, crew: _Crew = ALONE) -> Array:
     """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
     V = np.zeros((len(probe.rows), source.weights.shape[1]))
 
@@ -247,12 +262,12 @@ def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
         some, others = source.part(place[0]), probe.part(place[1])
         return (_kernel(*_arguments(some, others)).T @ some.weights,)
 
-    _add_up(work, len(source.rows), len(V), share, (V,))
+    _add_up(work, len(source.rows), len(V), crew, (V,))
     return V
 
 
 def _values_and_pulls(
-    source: _Nodes, probe: _Nodes, share: Share = map
+    source: _Nodes, probe: _Nodes, crew: _Crew = ALONE
 ) -> tuple[Array, Array]:
     """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
 
@@ -268,7 +283,7 @@ def _values_and_pulls(
         pull += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
         return K.T @ some.weights, pull
 
-    _add_up(work, len(source.rows), len(V), share, (V, P))
+    _add_up(work, len(source.rows), len(V), crew, (V, P))
     return V, P
 
 
@@ -460,9 +475,9 @@ def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
 def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
     """The derivatives of both gradients, as _value_and_grad has them."""
     with np.errstate(over="ignore", invalid="ignore"):
-        with _shared(len(target.rows) * len(probe.rows)) as share:
-            own, own_pulls = _tangents(probe, probe, move, move, share)
-            cross, cross_pulls = _tangents(target, probe, None, move, share)
+        with _shared(len(target.rows) * len(probe.rows)) as crew:
+            own, own_pulls = _tangents(probe, probe, move, move, crew)
+            cross, cross_pulls = _tangents(target, probe, None, move, crew)
         by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / len(own)
     if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
         raise ValueError("Theta has rows so short or long that the second derivative overflows")
@@ -472,8 +487,8 @@ def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
     if _same(target, probe):
         return 0.0
-    with _shared(len(target.rows) * len(probe.rows)) as share:
-        values = _values(probe, probe, share) - 2.0 * _values(target, probe, share)
+    with _shared(len(target.rows) * len(probe.rows)) as crew:
+        values = _values(probe, probe, crew) - 2.0 * _values(target, probe, crew)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
 
 
@@ -490,10 +505,15 @@ def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> flo
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
-    with _shared(len(target.rows) * len(probe.rows)) as share:
-        own, own_pulls = _values_and_pulls(probe, probe, share)
-        cross, cross_pulls = _values_and_pulls(target, probe, share)
-    by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / len(own)
+    M = len(probe.rows)
+    with _shared(len(target.rows) * M) as crew:
+        if M * M <= TILE:
+            sums = crew.beside(_values_and_pulls, probe, probe)
+        else:
+            sums = partial(_values_and_pulls, probe, probe, crew)
+        cross, cross_pulls = _values_and_pulls(target, probe, crew)
+        own, own_pulls = sums()
+    by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / M
     if _same(target, probe):
         return 0.0, by_theta, by_b
     value = energy + float(np.vdot(probe.weights, own - 2.0 * cross))
@@ -503,13 +523,13 @@ def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float
 def _energy(nodes: _Nodes) -> float:
     """Σ_ij <a_i, a_j> K(w_i, w_j); pairs in different blocks of rows are visited once."""
     total = 0.0
-    with _shared(len(nodes.rows) ** 2) as share:
+    with _shared(len(nodes.rows) ** 2) as crew:
         for start in range(0, len(nodes.rows), SIDE):
             here = nodes.part(slice(start, start + SIDE))
-            total += float(np.vdot(here.weights, _values(here, here, share)))
+            total += float(np.vdot(here.weights, _values(here, here, crew)))
             if start:
                 before = nodes.part(slice(0, start))
-                total += 2.0 * float(np.vdot(here.weights, _values(before, here, share)))
+                total += 2.0 * float(np.vdot(here.weights, _values(before, here, crew)))
     return total
 
 
@@ -663,7 +683,7 @@ def _biased(name: str, X: Array, letter: str, given: Given, weights: Array) -> _
 
 
 def _biased_sums(
-    source: _Biased, probe: _Biased, share: Share = map
+    source: _Biased, probe: _Biased, crew: _Crew = ALONE
 ) -> tuple[Array, Array, Array]:
     """V_j = Σ_i a_i K_ij, (M, k), and Σ_i <a_i, b_j> times ∂K_ij/∂θ_j, (M, d), or ∂K_ij/∂t_j.
 
@@ -680,7 +700,7 @@ def _biased_sums(
         pull += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
         return K.T @ some.weights, pull, np.sum(pairs * by_t, axis=0)
 
-    _add_up(work, len(source.rows), len(V), share, (V, P, D))
+    _add_up(work, len(source.rows), len(V), crew, (V, P, D))
     return V, P, D
 
 
@@ -697,13 +717,13 @@ def _biased_target(W: Array, a: Array | None, s: ArrayLike) -> tuple[_Biased, fl
     """The nodes and Σ_ij <a_i, a_j> K_ij; pairs in different blocks are visited once."""
     nodes = _biased("W", W, "s", s, np.ones((len(W), 1)) if a is None else a)
     total, side = 0.0, 64
-    with _shared(len(W) ** 2) as share:
+    with _shared(len(W) ** 2) as crew:
         for start in range(0, len(W), side):
             here = nodes.part(slice(start, start + side))
-            total += float(np.vdot(here.weights, _biased_sums(here, here, share)[0]))
+            total += float(np.vdot(here.weights, _biased_sums(here, here, crew)[0]))
             if start:
                 before = nodes.part(slice(0, start))
-                total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here, share)[0]))
+                total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here, crew)[0]))
     return nodes, total
 
 
@@ -737,8 +757,8 @@ def _biased_loss(
         found = 0 if outer_b is None else outer_b.shape[1]
         raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
     probe = _biased("Theta", theta, "t", t, outer_b)
-    with _shared(len(source.rows) * len(theta)) as share:
-        own, cross = (_biased_sums(nodes, probe, share) for nodes in (probe, source))
+    with _shared(len(source.rows) * len(theta)) as crew:
+        own, cross = (_biased_sums(nodes, probe, crew) for nodes in (probe, source))
     by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
     value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
     value = 0.0 if _same(source, probe) else max(value, 0.0)
@@ -760,7 +780,7 @@ class _Move(NamedTuple):
 
 
 def _tangents(
-    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, share: Share = map
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, crew: _Crew = ALONE
 ) -> tuple[Array, Array]:
     """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
 
@@ -816,7 +836,7 @@ def _tangents(
         pull += on_w @ some.rows
         return value, pull, on_row, on_aim
 
-    _add_up(work, len(source.rows), len(dV), share, (dV, dP, on_theta, on_delta))
+    _add_up(work, len(source.rows), len(dV), crew, (dV, dP, on_theta, on_delta))
     return dV, dP + on_theta * probe.rows + on_delta * ahead.rows
 
 

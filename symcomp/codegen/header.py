@@ -23,6 +23,7 @@ class Header:
     equations: Sequence[str]
     imports: str = ""
     scipy: str = ""
+    tile: int = 16  # log2 of the pairs of a tile
     few: int = 2  # tiles that are not worth several threads
 
     def text(self, notes: Sequence[str]) -> str:
@@ -36,6 +37,7 @@ class Header:
             notes="\n\n".join(fill(note, 98, break_on_hyphens=False) for note in notes),
             imports=self.imports,
             scipy=self.scipy,
+            tile=self.tile,
             few=self.few,
         )
 

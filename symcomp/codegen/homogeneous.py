@@ -35,8 +35,9 @@ def homogeneous_source(ker: DualKernel) -> str | None:
     equations = [f"{name}(ρ) = {latex(e)}" for name, e in zip(letters, exprs, strict=True)]
     extra = biases(ker.left)
     equations += extra.equations
-    # What a tile takes is nearly all for products, which BLAS shares as well.
-    header = Header(ker.left, kernel, equations, "from dataclasses import dataclass\n", few=8)
+    # Nearly all that a tile takes is for products, which BLAS shares as well; long ones suit them.
+    imports = "from dataclasses import dataclass\n"
+    header = Header(ker.left, kernel, equations, imports, tile=17, few=4)
     draft = executed("draft", tidy(header.text([]) + engine))
     kappa, slope, curve = measured_errors(ker, draft, found[:3])
     curved = any(f.curved for f in found[:2])
@@ -51,7 +52,9 @@ def _engine(degree: int, kappa: Formula, slope: Formula, curve: Formula, along: 
     """κ, κ', κ'', k κ - ρ κ' and the sums over pairs of rows."""
     pair, form = {"kappa": kappa, "slope": slope, "curve": curve}, kappa.form
     sums = skeletons.ONLY_KAPPA
-    if degree:
+    if degree and along.bare and slope.bare:
+        sums = skeletons.bare_sums(along.bare, slope.bare)
+    elif degree:
         pair["along"] = along
         sums = skeletons.ALONG
     curved = any(f.curved for f in pair.values())

@@ -55,6 +55,7 @@ from symcomp.skeletons.homogeneous import (
     SERIES,
     SHARPEN,
     SHARPEN_IF,
+    bare_sums,
 )
 from symcomp.skeletons.interface import INTERFACE
 from symcomp.skeletons.pieces import (
@@ -178,4 +179,5 @@ __all__ = [
     "WIDE",
     "WITHOUT_BIASES",
     "ZERO_ROWS",
+    "bare_sums",
 ]

@@ -72,7 +72,7 @@ def _biased(name: str, X: Array, letter: str, given: Given, weights: Array) -> _
 
 
 def _biased_sums(
-    source: _Biased, probe: _Biased, share: Share = map
+    source: _Biased, probe: _Biased, crew: _Crew = ALONE
 ) -> tuple[Array, Array, Array]:
     """V_j = Σ_i a_i K_ij, (M, k), and Σ_i <a_i, b_j> times ∂K_ij/∂θ_j, (M, d), or ∂K_ij/∂t_j.
 
@@ -89,7 +89,7 @@ def _biased_sums(
         pull += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
         return K.T @ some.weights, pull, np.sum(pairs * by_t, axis=0)
 
-    _add_up(work, len(source.rows), len(V), share, (V, P, D))
+    _add_up(work, len(source.rows), len(V), crew, (V, P, D))
     return V, P, D
 
 
@@ -106,13 +106,13 @@ def _biased_target(W: Array, a: Array | None, s: ArrayLike) -> tuple[_Biased, fl
     """The nodes and Σ_ij <a_i, a_j> K_ij; pairs in different blocks are visited once."""
     nodes = _biased("W", W, "s", s, np.ones((len(W), 1)) if a is None else a)
     total, side = 0.0, 64
-    with _shared(len(W) ** 2) as share:
+    with _shared(len(W) ** 2) as crew:
         for start in range(0, len(W), side):
             here = nodes.part(slice(start, start + side))
-            total += float(np.vdot(here.weights, _biased_sums(here, here, share)[0]))
+            total += float(np.vdot(here.weights, _biased_sums(here, here, crew)[0]))
             if start:
                 before = nodes.part(slice(0, start))
-                total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here, share)[0]))
+                total += 2.0 * float(np.vdot(here.weights, _biased_sums(before, here, crew)[0]))
     return nodes, total
 
 
@@ -146,8 +146,8 @@ def _biased_loss(
         found = 0 if outer_b is None else outer_b.shape[1]
         raise ValueError(f"b has {found} outputs; expected {k}, as many as a")
     probe = _biased("Theta", theta, "t", t, outer_b)
-    with _shared(len(source.rows) * len(theta)) as share:
-        own, cross = (_biased_sums(nodes, probe, share) for nodes in (probe, source))
+    with _shared(len(source.rows) * len(theta)) as crew:
+        own, cross = (_biased_sums(nodes, probe, crew) for nodes in (probe, source))
     by_b, by_theta, by_t = (2.0 * (x - y) for x, y in zip(own, cross, strict=True))
     value = W.energy + float(np.vdot(probe.weights, own[0] - 2.0 * cross[0]))
     value = 0.0 if _same(source, probe) else max(value, 0.0)

@@ -133,7 +133,7 @@ def _entries(left: _Nodes, right: _Nodes) -> Array:
     return K
 
 
-def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
+def _values(source: _Nodes, probe: _Nodes, crew: _Crew = ALONE) -> Array:
     """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
     V = np.zeros((len(probe.rows), source.weights.shape[1]))
 
@@ -141,12 +141,12 @@ def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
         some, others = source.part(place[0]), probe.part(place[1])
         return (_kernel(*_arguments(some, others)).T @ some.weights,)
 
-    _add_up(work, len(source.rows), len(V), share, (V,))
+    _add_up(work, len(source.rows), len(V), crew, (V,))
     return V
 
 
 def _values_and_pulls(
-    source: _Nodes, probe: _Nodes, share: Share = map
+    source: _Nodes, probe: _Nodes, crew: _Crew = ALONE
 ) -> tuple[Array, Array]:
     """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
 
@@ -162,6 +162,6 @@ def _values_and_pulls(
         pull += 2.0 * np.sum(pairs * by_qv, axis=0)[:, None] * others.rows
         return K.T @ some.weights, pull
 
-    _add_up(work, len(source.rows), len(V), share, (V, P))
+    _add_up(work, len(source.rows), len(V), crew, (V, P))
     return V, P
 ''')

@@ -56,7 +56,7 @@ __all__ = [
 Array = NDArray[np.float64]
 Given = ArrayLike | None  # what may be left out
 
-TILE = 1 << 16  # pairs of rows treated at a time, so that their buffers stay in a core's cache
+TILE = 1 << $tile  # pairs of rows treated at a time, so that their buffers stay in a core's cache
 FEW = $few * TILE  # pairs that are not worth several threads
 SIDE = 256  # at most so many rows of the network whose gradient is asked for, 8 SIDE of the other
 

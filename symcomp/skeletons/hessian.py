@@ -42,7 +42,7 @@ def _power(radii: Array, n: int) -> Array:
 
 
 def _tangents(
-    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, share: Share = map
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, crew: _Crew = ALONE
 ) -> tuple[Array, Array]:
     """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
 
@@ -111,7 +111,7 @@ def _tangents(
         pull += on_u @ u
         return value, pull, on_v, on_ahead
 
-    _add_up(work, len(source.rows), len(v), share, (dV, dP, along, across))$zero_rows
+    _add_up(work, len(source.rows), len(v), crew, (dV, dP, along, across))$zero_rows
     return dV, dP + along * v + across * (ahead.rows - lean * v)
 
 
@@ -126,7 +126,7 @@ GENERAL_HESSIAN = Template(
     + '''
 
 def _tangents(
-    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, share: Share = map
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, crew: _Crew = ALONE
 ) -> tuple[Array, Array]:
     """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
 
@@ -182,7 +182,7 @@ def _tangents(
         pull += on_w @ some.rows
         return value, pull, on_row, on_aim
 
-    _add_up(work, len(source.rows), len(dV), share, (dV, dP, on_theta, on_delta))
+    _add_up(work, len(source.rows), len(dV), crew, (dV, dP, on_theta, on_delta))
     return dV, dP + on_theta * probe.rows + on_delta * ahead.rows
 
 

@@ -126,7 +126,7 @@ def _entries(source: _Nodes, probe: _Nodes) -> Array:
     return K
 
 
-def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
+def _values(source: _Nodes, probe: _Nodes, crew: _Crew = ALONE) -> Array:
     """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
     mass = source.weights * source.radii[:, None] ** DEGREE
     V = np.zeros((len(probe.rows), mass.shape[1]))
@@ -137,12 +137,12 @@ def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
             _kappa(t)
             return (t.kappa @ mass[i],)
 
-    _add_up(work, len(source.rows), len(V), share, (V,))
+    _add_up(work, len(source.rows), len(V), crew, (V,))
     return V * probe.radii[:, None] ** DEGREE
 
 
 def _values_and_pulls(
-    source: _Nodes, probe: _Nodes, share: Share = map
+    source: _Nodes, probe: _Nodes, crew: _Crew = ALONE
 ) -> tuple[Array, Array]:
     """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
 
@@ -153,27 +153,30 @@ def _values_and_pulls(
     turning = mass * source.inverse[:, None]
     push = probe.weights * $push
     single = push.shape[1] == 1
-    V, P = np.zeros((len(probe.rows), mass.shape[1])), np.zeros(probe.rows.shape)
+$before    V, P = np.zeros((len(probe.rows), mass.shape[1])), np.zeros(probe.rows.shape)
     spare: list[Array] = []
 
     def work(place: Place) -> tuple[Array, ...]:
         with _pair(source, probe, place, spare$for_slopes) as (t, i, j):
-            $first
-            sums = t.kappa @ mass[i]
-            t.slope = t.kappa  # whose values are used up
-            _slope(t)
+            $sums
             t.slope *= turning[i, 0] if single else np.matmul(push[j], turning[i].T, out=t.scratch)
             return sums, t.slope @ source.rows[i]
 
-    _add_up(work, len(source.rows), len(V), share, (V, P))
+    _add_up(work, len(source.rows), len(V), crew, (V, P))
     u = probe.rows * probe.inverse[:, None]
 $last
     return V * probe.radii[:, None] ** DEGREE, P + along[:, None] * u
 ''')
 
+_FILLED = """
+            sums = t.kappa @ mass[i]
+            t.slope = t.kappa  # whose values are used up
+            _slope(t)"""
+
 ONLY_KAPPA = {
     "enough": "κ give both parts.",
-    "first": "_kappa(t)",
+    "before": "",
+    "sums": "_kappa(t)" + _FILLED,
     "last": """\
     if single:
         P *= push
@@ -183,10 +186,12 @@ ONLY_KAPPA = {
 ALONG = {
     "enough": """E or κ give both
     parts. One output takes E, which tends to be shorter, and k κ = E + ρ κ'.""",
-    "first": """if single:
+    "before": "",
+    "sums": """if single:
                 _along(t)
             else:
-                _kappa(t)""",
+                _kappa(t)"""
+    + _FILLED,
     "last": """\
     if single:
         along = push[:, 0] * V[:, 0]
@@ -195,6 +200,25 @@ ALONG = {
     else:
         along = DEGREE * np.sum(push * V, axis=1) - np.sum(P * u, axis=1)""",
 }
+
+
+def bare_sums(along: tuple[str, str], slope: tuple[str, str]) -> dict[str, str]:
+    """The same for E and κ' that are multiples of buffers, with factors for the masses alone."""
+    (outward, factor), (turned, other) = along, slope
+    return ALONG | {
+        "before": f"""\
+    if single:  # E = {factor} {outward[2:]}, κ' = {other} {turned[2:]}
+        mass, turning = {factor} * mass, {other} * turning
+""",
+        "sums": f"""if single:
+                sums, t.slope = {outward} @ mass[i], {turned}
+            else:
+                _kappa(t)
+                sums = t.kappa @ mass[i]
+                t.slope = t.kappa  # whose values are used up
+                _slope(t)""",
+    }
+
 
 EXTREMES = """\
     square: float = 0.0  # the least 1 - ρ²

@@ -190,9 +190,9 @@ def _move(probe: _Nodes, dTheta: ArrayLike, db: Given) -> "_Move":
 def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array]:
     """The derivatives of both gradients, as _value_and_grad has them."""
     with np.errstate(over="ignore", invalid="ignore"):
-        with _shared(len(target.rows) * len(probe.rows)) as share:
-            own, own_pulls = _tangents(probe, probe, move, move, share)
-            cross, cross_pulls = _tangents(target, probe, None, move, share)
+        with _shared(len(target.rows) * len(probe.rows)) as crew:
+            own, own_pulls = _tangents(probe, probe, move, move, crew)
+            cross, cross_pulls = _tangents(target, probe, None, move, crew)
         by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / len(own)
     if not (np.isfinite(by_theta).all() and np.isfinite(by_b).all()):
         raise ValueError("Theta has rows so short or long that the second derivative overflows")
@@ -202,8 +202,8 @@ def _product(target: _Nodes, probe: _Nodes, move: "_Move") -> tuple[Array, Array
 def _value(target: _Nodes, energy: float, probe: _Nodes) -> float:
     if _same(target, probe):
         return 0.0
-    with _shared(len(target.rows) * len(probe.rows)) as share:
-        values = _values(probe, probe, share) - 2.0 * _values(target, probe, share)
+    with _shared(len(target.rows) * len(probe.rows)) as crew:
+        values = _values(probe, probe, crew) - 2.0 * _values(target, probe, crew)
     return max(energy + float(np.vdot(probe.weights, values)), 0.0)
 
 
@@ -220,10 +220,15 @@ def _error(target: _Nodes, probe: _Nodes, slack: int, known: float = 0.0) -> flo
 
 
 def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float, Array, Array]:
-    with _shared(len(target.rows) * len(probe.rows)) as share:
-        own, own_pulls = _values_and_pulls(probe, probe, share)
-        cross, cross_pulls = _values_and_pulls(target, probe, share)
-    by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / len(own)
+    M = len(probe.rows)
+    with _shared(len(target.rows) * M) as crew:
+        if M * M <= TILE:
+            sums = crew.beside(_values_and_pulls, probe, probe)
+        else:
+            sums = partial(_values_and_pulls, probe, probe, crew)
+        cross, cross_pulls = _values_and_pulls(target, probe, crew)
+        own, own_pulls = sums()
+    by_theta, by_b = 2.0 * (own_pulls - cross_pulls), 2.0 * (own - cross) / M
     if _same(target, probe):
         return 0.0, by_theta, by_b
     value = energy + float(np.vdot(probe.weights, own - 2.0 * cross))
@@ -233,13 +238,13 @@ def _value_and_grad(target: _Nodes, energy: float, probe: _Nodes) -> tuple[float
 def _energy(nodes: _Nodes) -> float:
     """Σ_ij <a_i, a_j> K(w_i, w_j); pairs in different blocks of rows are visited once."""
     total = 0.0
-    with _shared(len(nodes.rows) ** 2) as share:
+    with _shared(len(nodes.rows) ** 2) as crew:
         for start in range(0, len(nodes.rows), SIDE):
             here = nodes.part(slice(start, start + SIDE))
-            total += float(np.vdot(here.weights, _values(here, here, share)))
+            total += float(np.vdot(here.weights, _values(here, here, crew)))
             if start:
                 before = nodes.part(slice(0, start))
-                total += 2.0 * float(np.vdot(here.weights, _values(before, here, share)))
+                total += 2.0 * float(np.vdot(here.weights, _values(before, here, crew)))
     return total
 
 

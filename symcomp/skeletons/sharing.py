@@ -6,24 +6,52 @@ SHARING = '''
 
 Place = tuple[slice, slice]  # of a tile
 Work = Callable[[Place], tuple[Array, ...]]
-Share = Callable[[Work, Iterable[Place]], Iterator[tuple[Array, ...]]]  # a map over tiles
+
+
+class _Crew(NamedTuple):
+    """Threads that share work, or nobody."""
+
+    pool: ThreadPoolExecutor | None = None
+    ahead: int = 0
+
+    def map(self, work: Work, places: Iterable[Place]) -> Iterator[tuple[Array, ...]]:
+        """work(place) of all places in their order, at most so many of them ahead of their use."""
+        if self.pool is None:
+            yield from map(work, places)
+            return
+        waiting: deque[Future[tuple[Array, ...]]] = deque()
+        for place in places:
+            waiting.append(self.pool.submit(copy_context().run, work, place))
+            if len(waiting) > self.ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def beside(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+        """What gives function(*arguments) when called, begun at once if there is anybody."""
+        if self.pool is None:
+            return partial(function, *arguments)
+        return self.pool.submit(copy_context().run, function, *arguments).result
+
+
+ALONE = _Crew()
 
 
 @contextmanager
-def _shared(pairs: int) -> Iterator[Share]:
-    """A map over tiles, shared among as many threads as BLAS has, which is held to one meanwhile.
+def _shared(pairs: int) -> Iterator[_Crew]:
+    """As many threads as BLAS has, which is held to one meanwhile.
 
     Tile by tile, threads that need not wait for each other do more than the threads of one matrix
     product after the other, and elementwise work is shared as well; results come in the same order
-    and have the same bits. Without threadpoolctl, or for few pairs, it is the plain map.
+    and have the same bits. Without threadpoolctl, or for few pairs, there is nobody to share with.
     """
     threads, held = _held() if pairs > FEW else (1, None)
     if held is None:
-        yield map
+        yield ALONE
         return
     try:
         with ThreadPoolExecutor(threads) as pool:
-            yield partial(_in_order, pool, 2 * threads)
+            yield _Crew(pool, 2 * threads)
     finally:
         with _LOCK:
             held.restore_original_limits()
@@ -51,25 +79,12 @@ def _blas() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, ahead: int, work: Work, places: Iterable[Place]
-) -> Iterator[tuple[Array, ...]]:
-    """The results in the order of the places, at most so many of them ahead of their use."""
-    waiting: deque[Future[tuple[Array, ...]]] = deque()
-    for place in places:
-        waiting.append(pool.submit(copy_context().run, work, place))
-        if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
 def _add_up(
-    work: Work, sources: int, probes: int, share: Share, totals: tuple[Array, ...]
+    work: Work, sources: int, probes: int, crew: _Crew, totals: tuple[Array, ...]
 ) -> None:
     """Adds what `work` finds for every tile to the totals' rows j of that tile."""
     places = list(_tiles(sources, probes))
-    for (_, j), found in zip(places, share(work, places), strict=True):
+    for (_, j), found in zip(places, crew.map(work, places), strict=True):
         for total, sums in zip(totals, found, strict=True):
             total[j] += sums
 '''

@@ -296,7 +296,7 @@ def _entries(source: _Nodes, probe: _Nodes) -> Array:
     return K
 
 
-def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
+def _values(source: _Nodes, probe: _Nodes, crew: _Crew = ALONE) -> Array:
     """V_j = Σ_i a_i K(w_i, θ_j), shape (M, k)."""
     V = np.zeros((len(probe.rows), source.weights.shape[1]))
 
@@ -306,12 +306,12 @@ def _values(source: _Nodes, probe: _Nodes, share: Share = map) -> Array:
             v += K.T @ source.weights[i]
         return (v,)
 
-    _add_up(work, len(source.rows), len(V), share, (V,))
+    _add_up(work, len(source.rows), len(V), crew, (V,))
     return V
 
 
 def _values_and_pulls(
-    source: _Nodes, probe: _Nodes, share: Share = map
+    source: _Nodes, probe: _Nodes, crew: _Crew = ALONE
 ) -> tuple[Array, Array]:
     """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
 
@@ -330,7 +330,7 @@ def _values_and_pulls(
             p += np.sum(pairs * by_r, axis=0)[:, None] * directions[place[1]]
         return v, p
 
-    _add_up(work, len(source.rows), len(V), share, (V, P))
+    _add_up(work, len(source.rows), len(V), crew, (V, P))
     return V, P
 ''')
 
@@ -352,7 +352,7 @@ def _moved(nodes: _Nodes, move: _Move | None, step: float) -> _Nodes:
 
 
 def _tangents(
-    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, share: Share = map
+    source: _Nodes, probe: _Nodes, behind: _Move | None, ahead: _Move, crew: _Crew = ALONE
 ) -> tuple[Array, Array]:
     """Derivatives of V and P of _values_and_pulls, θ moving by δ (`ahead`), w by ε (`behind`).
 
@@ -366,7 +366,7 @@ def _tangents(
     for n, weight in enumerate(STENCIL, start=1):
         for sign in (1.0, -1.0):
             at = sign * n * step
-            V, P = _values_and_pulls(_moved(source, behind, at), _moved(probe, ahead, at), share)
+            V, P = _values_and_pulls(_moved(source, behind, at), _moved(probe, ahead, at), crew)
             dV += sign * weight / step * V
             dP += sign * weight / step * P
     return dV, dP

@@ -1,5 +1,6 @@
 """Tiles shared among threads, networks without nodes, and a network beside its copy."""
 
+import re
 import tracemalloc
 from threading import Event, Thread
 from types import ModuleType, SimpleNamespace
@@ -22,7 +23,7 @@ def draw(*shape: int, seed: int = 0) -> np.ndarray:
 def in_small_tiles(name: str) -> ModuleType:
     """The module with tiles of 64 pairs, so that few rows make many."""
     source = generated(name).source
-    small = source.replace("TILE = 1 << 16", "TILE = 64").replace("SIDE = 256", "SIDE = 8")
+    small = re.sub(r"TILE = 1 << 1[67]", "TILE = 64", source).replace("SIDE = 256", "SIDE = 8")
     assert small.count("TILE = 64") == small.count("SIDE = 8") == 1
     return Generated(generated(name).activation, small).load()
 
@@ -66,7 +67,7 @@ def test_a_sum_that_skips_a_tile_is_noticed(monkeypatch):
     whole = everything(mod, biases=True)
     ordered = mod._add_up
     monkeypatch.setattr(
-        mod, "_add_up", lambda work, n, m, share, totals: ordered(work, n - 8, m, share, totals)
+        mod, "_add_up", lambda work, n, m, crew, totals: ordered(work, n - 8, m, crew, totals)
     )
     with threadpool_limits(1):
         cut = everything(mod, biases=True)
@@ -79,17 +80,17 @@ def test_blas_is_held_to_one_thread_and_let_go():
         before = threads_of_blas()
         if max(before) == 1:
             pytest.skip("BLAS of this machine has one thread")
-        with mod._shared(10**7) as share:
-            assert share is not map
+        with mod._shared(10**7) as crew:
+            assert crew.pool is not None
             assert set(threads_of_blas()) == {1}
             with mod._shared(10**7) as inner:  # as if called at once by someone else
-                assert inner is map
+                assert inner is mod.ALONE
         assert threads_of_blas() == before
-        with mod._shared(1000) as share:
-            assert share is map
+        with mod._shared(1000) as crew:
+            assert crew is mod.ALONE
             assert threads_of_blas() == before
-        with pytest.raises(ZeroDivisionError), mod._shared(10**7) as share:
-            list(share(lambda _: 1 // 0, [(slice(0), slice(0))] * 5))
+        with pytest.raises(ZeroDivisionError), mod._shared(10**7) as crew:
+            list(crew.map(lambda _: 1 // 0, [(slice(0), slice(0))] * 5))
         assert threads_of_blas() == before
 
 
@@ -116,8 +117,8 @@ def test_calls_at_once_leave_blas_as_it_was():
 def test_without_threadpoolctl_nothing_is_shared(monkeypatch):
     mod = module("relu")
     monkeypatch.setattr(mod, "_blas", lambda: None)
-    with mod._shared(10**9) as share:
-        assert share is map
+    with mod._shared(10**9) as crew:
+        assert crew is mod.ALONE
 
 
 def test_threads_obey_the_callers_errstate(monkeypatch):
@@ -130,11 +131,11 @@ def test_threads_obey_the_callers_errstate(monkeypatch):
         return (np.ones(3)[place[0]] / np.zeros(3)[place[1]],)
 
     places = [(slice(0, 1), slice(0, 1))] * 3
-    with mod._shared(10**9) as share:
+    with mod._shared(10**9) as crew:
         with np.errstate(divide="ignore"):
-            assert [x[0] for x in share(work, places)] == [np.inf] * 3
+            assert [x[0] for x in crew.map(work, places)] == [np.inf] * 3
         with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
-            list(share(work, places))
+            list(crew.map(work, places))
 
 
 def test_threads_keep_few_tiles_in_memory(monkeypatch):
