@@ -331,8 +331,8 @@ def _values_and_pulls(
     """V as above and P_j = Σ_i <a_i, b_j> ∂K(w_i, θ_j)/∂θ_j, shape (M, d).
 
     By homogeneity ∂/∂θ |θ|^k κ(ρ) = |θ|^{k-1} (κ' u + E θ/|θ|) with E = k κ - ρ κ': the sums over i
-    of κ' u_i, which is one matrix product, and of E or κ give both
-    parts. One output takes E, which tends to be shorter, and k κ = E + ρ κ'.
+    of κ' u_i, which is one matrix product, and of E or κ give both parts.
+    One output takes E, which tends to be shorter, and k κ = E + ρ κ'.
     """
     mass = source.weights * source.radii[:, None] ** DEGREE
     turning = mass * source.inverse[:, None]

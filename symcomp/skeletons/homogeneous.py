@@ -184,8 +184,8 @@ ONLY_KAPPA = {
 }
 
 ALONG = {
-    "enough": """E or κ give both
-    parts. One output takes E, which tends to be shorter, and k κ = E + ρ κ'.""",
+    "enough": """E or κ give both parts.
+    One output takes E, which tends to be shorter, and k κ = E + ρ κ'.""",
     "before": "",
     "sums": """if single:
                 _along(t)
