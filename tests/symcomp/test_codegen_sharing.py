@@ -1,4 +1,4 @@
-"""Tiles shared among threads, networks without nodes, and a network beside its copy."""
+"""Tiles shared among threads, products in strips, networks without nodes or beside their copy."""
 
 import re
 import tracemalloc
@@ -152,6 +152,75 @@ def test_threads_keep_few_tiles_in_memory(monkeypatch):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * 6 * 8 * mod.TILE + 8 * 8 * N < 8 * N * M
+
+
+# ---- narrow products in strips -------------------------------------------------------------------
+
+
+def in_strips_and_at_once(M: int, monkeypatch) -> list[list[np.ndarray]]:
+    """Values and gradients of 100 nodes with both products, from tiles of up to 50 rows."""
+    source = generated("relu").source.replace("TILE = 1 << 17", f"TILE = {50 * M}")
+    mod = Generated(generated("relu").activation, source).load()
+    W, Theta = draw(100, 400) / 6, draw(M, 400, seed=1) / 6
+    W[3], W[60], W[70] = Theta[0], -Theta[M - 1], 0.0
+    monkeypatch.setattr(mod, "FEW", 0)
+    monkeypatch.setattr(mod, "_held", lambda: (1, None))
+    found = []
+    for kind in (False, True):
+        monkeypatch.setattr(mod, "_avx512", lambda kind=kind: kind)
+        nodes = mod._nodes("W", W, np.ones((100, 1))), mod._nodes("Θ", Theta, np.ones((M, 1)))
+        assert bool(mod._strip(*nodes, M)) is kind
+        found.append([*mod._values_and_pulls(*nodes), *mod.loss_and_grad(W, Theta)])
+    return found
+
+
+@pytest.mark.parametrize("M", [1, 3, 64])
+def test_strips_give_the_products(M, monkeypatch):
+    at_once, in_strips = in_strips_and_at_once(M, monkeypatch)
+    for one, other in zip(at_once, in_strips, strict=True):
+        scale = np.abs(one).max()
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-13 * scale + 1e-17)
+
+
+def test_a_strip_left_out_is_noticed():
+    source = generated("relu").source
+    cut = source.replace("    np.matmul(rows[whole:], u, out=found[whole:])\n", "")
+    assert cut != source
+    mod = Generated(generated("relu").activation, cut).load()
+    rows, others = draw(50, 400), mod._nodes("Θ", draw(3, 400, seed=1), np.ones((3, 1)))
+    whole = module("relu")
+    found = []
+    for each in (mod, whole):
+        t = each._Tile(*np.zeros((6, 3, 50)))
+        each._multiply(rows, others, 24, t)
+        found.append(np.abs(t.rho - (others.rows * others.inverse[:, None]) @ rows.T).max())
+    assert found[1] < 1e-14 < 1e-3 < found[0]
+
+
+def test_strips_are_for_narrow_products_of_long_rows_alone(monkeypatch):
+    mod = module("relu")
+    monkeypatch.setattr(mod, "_avx512", lambda: True)
+
+    def strip(n: int, m: int, d: int, order: str = "C") -> int:
+        some, others = (
+            mod._Nodes(np.asarray(np.empty((k, d)), order=order), *[np.empty(0)] * 3, 0.0)
+            for k in (n, m)
+        )
+        return mod._strip(some, others, m)
+
+    assert (strip(20_000, 64, 512), strip(20_000, 64, 1500)) == (24, 10)
+    cases = [(20_000, 65, 512), (20_000, 64, 300), (20_000, 64, 2000), (2000, 64, 512)]
+    assert {strip(*case) for case in cases} == {strip(20_000, 64, 512, "F")} == {0}
+
+
+def test_strips_ask_for_openblas_with_avx512(monkeypatch):
+    mod = module("relu")
+    for kind, wanted in (("SkylakeX", True), ("Haswell", False), (None, False)):
+        each = SimpleNamespace(architecture=kind) if kind else SimpleNamespace()
+        monkeypatch.setattr(mod, "_blas", lambda each=each: SimpleNamespace(lib_controllers=[each]))
+        assert mod._avx512.__wrapped__() is wanted
+    monkeypatch.setattr(mod, "_blas", lambda: None)
+    assert mod._avx512.__wrapped__() is False
 
 
 # ---- networks without nodes ----------------------------------------------------------------------
