@@ -337,11 +337,10 @@ def _multiply(rows: Array, others: _Nodes, strip: int, t: _Tile) -> None:
     start = -memory.ctypes.data // 8 % 8  # a line of the cache begins here
     u = memory[start : start + m * d].reshape(d, m)
     np.multiply(others.rows.T, others.inverse, out=u)
-    whole, found = n - n % strip, t.scratch.reshape(n, m)
-    strips = found[:whole].reshape(-1, strip, m)
+    whole = n - n % strip
+    strips = t.rho[:, :whole].reshape(m, -1, strip).transpose(1, 2, 0)
     np.matmul(rows[:whole].reshape(-1, strip, d), u, out=strips)
-    np.matmul(rows[whole:], u, out=found[whole:])
-    np.copyto(t.rho, found.T)
+    np.matmul(rows[whole:], u, out=t.rho[:, whole:].T)
 
 
 @contextmanager
