@@ -63,7 +63,7 @@ def descend(
         history.append(float(intermediate_result.fun))
         if record is not None:
             record(history[-1])
-        if np.linalg.norm(slopes[-1]) <= tol:  # of the last evaluation, which was at this iterate
+        if _length(slopes[-1]) <= tol:  # of the last evaluation, which was at this iterate
             raise StopIteration
 
     bounds: Any = None if lower is None else [(low, None) for low in lower]
@@ -89,7 +89,7 @@ def descend(
     if value > history[0]:
         point, (value, gradient) = start, function(start)
         history = [value]
-    size = float(np.linalg.norm(projected(point, gradient, lower)))
+    size = _length(projected(point, gradient, lower))
     path = [*history, value] if value != history[-1] else history
     return Descent(point, value, size, never_rising(path))
 
@@ -107,6 +107,11 @@ def never_rising(values: list[float]) -> tuple[float, ...]:
     """The values with every rise, an ulp of rounding, taken back to before it; the last stays."""
     falling = np.maximum.accumulate(np.array(values)[::-1])[::-1]
     return tuple(falling.tolist())
+
+
+def _length(x: Array) -> float:
+    # A norm of BLAS's wakes its threads, which spin on beside those of the next evaluation.
+    return float(np.sqrt(np.sum(np.square(x))))
 
 
 def projected(x: Array, gradient: Array, lower: Array | None) -> Array:
@@ -128,14 +133,14 @@ def _polished(
     value, gradient = function(x)
     for _ in range(steps):
         slope = projected(x, gradient, lower)
-        if np.linalg.norm(slope) <= tol:
+        if _length(slope) <= tol:
             break
         moved = x + _newton_step(function, x, slope, lower, product)
         if lower is not None and (moved < lower).any():
             break
         new_value, new_gradient = function(moved)
         new_slope = projected(moved, new_gradient, lower)
-        calmer = np.linalg.norm(new_slope) <= 0.5 * np.linalg.norm(slope)
+        calmer = _length(new_slope) <= 0.5 * _length(slope)
         if not (calmer and new_value <= value + _ROUNDING * max(abs(value), 1.0)):
             break
         x, value, gradient = moved, new_value, new_gradient
@@ -165,7 +170,7 @@ def _newton_step(
 
 def _difference(function: Function, x: Array, v: Array) -> Array:
     """The Hessian at x times v by a central difference of gradients."""
-    length = float(np.linalg.norm(v))
+    length = _length(v)
     if length == 0:
         return np.zeros(len(x))
     step = _STEP / length
